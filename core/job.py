@@ -1,0 +1,241 @@
+"""The job: its record, its states and which of them may follow which. Pure; nothing here talks to anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, NewType
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime, timedelta
+
+JobId = NewType("JobId", str)
+BatchId = NewType("BatchId", str)
+Tenant = NewType("Tenant", str)
+
+#: The tenant of every call until callers are authenticated.
+DEFAULT_TENANT: Final = Tenant("default")
+
+
+class JobState(StrEnum):
+    """Where a job stands."""
+
+    HELD = "held"  #: accepted, waiting to be released by its caller
+    PENDING = "pending"  #: waiting for a free slot or for its next attempt
+    STARTED = "started"  #: a worker has it
+    PROCESSING = "processing"  #: the provider has accepted a generation of it
+    CANCELLING = "cancelling"  #: its cancellation is on its way to the provider
+    SUCCEEDED = "succeeded"  #: final
+    FAILED = "failed"  #: final
+    CANCELLED = "cancelled"  #: final
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether no attempt will follow by itself."""
+        return self in TERMINAL
+
+    @property
+    def is_running(self) -> bool:
+        """Whether an attempt holds it under a lease."""
+        return self in RUNNING
+
+
+TERMINAL: Final = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
+RUNNING: Final = frozenset({JobState.STARTED, JobState.PROCESSING, JobState.CANCELLING})
+
+#: Which states may follow which. The scripts get their part of it as arguments.
+TRANSITIONS: Final[Mapping[JobState, frozenset[JobState]]] = {
+    JobState.HELD: frozenset({JobState.PENDING, JobState.CANCELLED}),
+    JobState.PENDING: frozenset({JobState.STARTED, JobState.CANCELLED, JobState.FAILED}),
+    JobState.STARTED: frozenset(
+        {
+            JobState.PROCESSING,
+            JobState.PENDING,
+            JobState.CANCELLING,
+            JobState.SUCCEEDED,
+            JobState.FAILED,
+            JobState.CANCELLED,
+        }
+    ),
+    JobState.PROCESSING: frozenset(
+        {JobState.PENDING, JobState.CANCELLING, JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED}
+    ),
+    JobState.CANCELLING: frozenset({JobState.CANCELLED}),
+    JobState.SUCCEEDED: frozenset(),
+    JobState.FAILED: frozenset({JobState.PENDING}),  # RetryJob
+    JobState.CANCELLED: frozenset({JobState.PENDING}),  # RetryJob
+}
+
+
+def sources_of(state: JobState) -> frozenset[JobState]:
+    """Return the states from which *state* may be reached in one step."""
+    return frozenset(source for source, targets in TRANSITIONS.items() if state in targets)
+
+
+class JobKind(StrEnum):
+    """What a job makes."""
+
+    TRANSITION = "transition"
+    COMPOSITION = "composition"
+    SCRIPT_VIDEO = "script_video"
+    MODEL = "model"
+
+
+class ErrorReason(StrEnum):
+    """Why a job failed. The values are part of the API (JobError.reason)."""
+
+    INVALID_INPUT = "INVALID_INPUT"
+    CONTENT_REFUSED = "CONTENT_REFUSED"
+    PROVIDER_ERROR = "PROVIDER_ERROR"
+    PROVIDER_UNAVAILABLE = "PROVIDER_UNAVAILABLE"
+    PROVIDER_BALANCE = "PROVIDER_BALANCE"
+    RESULT_EXPIRED = "RESULT_EXPIRED"
+    RESULT_FETCH_FAILED = "RESULT_FETCH_FAILED"
+    SUBMISSION_UNKNOWN = "SUBMISSION_UNKNOWN"
+    TIME_LIMIT = "TIME_LIMIT"
+    WORKER_LOST = "WORKER_LOST"
+    MEDIA_FAILED = "MEDIA_FAILED"
+    INTERNAL = "INTERNAL"
+
+
+class UnknownSubmission(StrEnum):
+    """What to do when it cannot be known whether the provider accepted a submit."""
+
+    FAIL = "fail"
+    RESUBMIT = "resubmit"
+
+
+class GenerationState(StrEnum):
+    """Where a row of the ledger stands."""
+
+    INTENDED = "intended"  #: written before the submit
+    SUBMITTED = "submitted"  #: the provider gave it an id
+    COMPLETED = "completed"  #: its output is stored
+    FAILED = "failed"  #: by the provider's own word
+    UNKNOWN = "unknown"  #: whether the provider accepted it cannot be known
+    CANCELLED = "cancelled"  #: by the provider's own word
+
+
+class CancelOutcome(StrEnum):
+    """What the provider answered when it was told to cancel a generation."""
+
+    REMOVED = "removed"  #: from its queue; not billed
+    SIGNALLED = "signalled"  #: to the running model; may still complete and be billed
+    ALREADY_COMPLETED = "already_completed"
+    NOT_FOUND = "not_found"
+    UNREACHABLE = "unreachable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a job is."""
+
+    fraction: float | None = None
+    """0 to 1; None: unknown. Never falls within an attempt."""
+    stage: str = ""
+    message: str = ""
+    provider_queue_position: int | None = None
+    """Requests ahead of it in the provider's own queue, while it waits there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobError:
+    """Why a job (or its last attempt) failed."""
+
+    reason: ErrorReason
+    message: str
+    retryable: bool = False
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """One paid call to a model of the provider: a row of the job's ledger."""
+
+    step: str
+    endpoint: str
+    state: GenerationState
+    intent: str
+    """A random id of the submit it stands for; tells a repeated write from a second submit."""
+    input_digest: str
+    """SHA-256 (hex) of endpoint and canonical arguments."""
+    provider_request_id: str = ""
+    submit_time: datetime
+    end_time: datetime | None = None
+    cancel_outcome: CancelOutcome | None = None
+    submits: int = 1
+    """Submits that the provider accepted, or may have accepted, for this step."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """A job as its caller asks for it, checked and with every default filled in."""
+
+    kind: JobKind
+    spec: bytes
+    priority: int
+    owner: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    request_id: str = ""
+    digest: str = ""
+    """SHA-256 of the canonical request, to tell a repetition from another request under the same id."""
+    time_limit: timedelta
+    retention: timedelta
+    max_attempts: int
+    hold: bool = False
+    on_unknown_submission: UnknownSubmission = UnknownSubmission.FAIL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One accepted request for one result, as Redis remembers it."""
+
+    tenant: Tenant
+    id: JobId
+    kind: JobKind
+    state: JobState
+    spec: bytes | None
+    """The spec as it was submitted; None where it was left out (state changes, lists)."""
+    priority: int
+    owner: str
+    labels: Mapping[str, str]
+    batch_id: BatchId | None
+    request_id: str
+    progress: Progress
+    attempt: int
+    """The number of the attempt that runs or ran last, 0 before the first: the fencing token. Grows with every claim."""
+    interruptions: int
+    """How many of the attempts were ended by a worker's shutdown; they do not count against max_attempts."""
+    max_attempts: int
+    result: bytes | None
+    error: JobError | None
+    generations: tuple[Generation, ...]
+    time_limit: timedelta
+    retention: timedelta
+    on_unknown_submission: UnknownSubmission
+    create_time: datetime
+    start_time: datetime | None
+    end_time: datetime | None
+    expire_time: datetime | None
+    next_attempt_time: datetime | None
+    sequence: int
+    """The number of its newest event."""
+
+    @property
+    def tries(self) -> int:
+        """The attempts that count: all but those that a shutdown interrupted."""
+        return self.attempt - self.interruptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Jobs that were submitted together, as Redis remembers them."""
+
+    tenant: Tenant
+    id: BatchId
+    display_name: str
+    job_count: int
+    state_counts: Mapping[JobState, int]
+    create_time: datetime
+    end_time: datetime | None
