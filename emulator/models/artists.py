@@ -1,0 +1,153 @@
+"""The renderers as models see them: from a plan and validated values to a finished file."""
+
+import asyncio
+import base64
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from PIL import Image
+
+from emulator.downloads import Downloads
+from emulator.models.plans import MusicPlan, SpeechPlan, VideoPlan, seconds_of, timing_of
+from emulator.outcomes import ModelError, detail
+from emulator.records import JsonObject, Submission
+from emulator.render import pictures, sound, video
+from emulator.render.ffmpeg import Ffmpeg
+from emulator.render.studio import Studio
+from emulator.settings import LiveBehaviour
+from emulator.storage import FileStore, content_type_of
+
+_TINY: Final = (64, 36)
+_SMALLEST_SIDE: Final = 14
+_LARGEST_SIDE: Final = 14_142
+_PLAIN_SIZE: Final = (640, 360)
+
+
+@dataclass(frozen=True)
+class Media:
+    """Hands files to the caller of one submission."""
+
+    files: FileStore
+    submission: Submission
+
+    async def file(self, path: Path) -> JsonObject:
+        """Publish the file and describe it as fal's `File`."""
+        content_type = content_type_of(path.name, None)
+        key = self.files.publish(path, content_type=content_type, file_seconds=self.submission.file_seconds)
+        size = await asyncio.to_thread(path.stat)
+        return {
+            "url": f"{self.submission.media_base}/files/{key}",
+            "content_type": content_type,
+            "file_name": path.name,
+            "file_size": size.st_size,
+        }
+
+    async def inline(self, path: Path) -> JsonObject:
+        """Describe the file as a `File` whose URL carries the bytes."""
+        content_type = content_type_of(path.name, None)
+        data = base64.b64encode(await asyncio.to_thread(path.read_bytes)).decode()
+        return {"url": f"data:{content_type};base64,{data}", "content_type": content_type}
+
+
+@dataclass(frozen=True)
+class Artists:
+    """Everything that makes media, each file once."""
+
+    files: FileStore
+    downloads: Downloads
+    studio: Studio
+    ffmpeg: Ffmpeg
+    behaviour: LiveBehaviour
+
+    @property
+    def _tiny(self) -> bool:
+        return self.behaviour.current.render == "tiny"
+
+    async def video(self, plan: VideoPlan, values: JsonObject) -> tuple[Path, float]:
+        """Render the video of *plan*, and return it with its duration in seconds."""
+        fields = [field for field in (plan.start, plan.end) if field and values.get(field)]
+        sources = await asyncio.gather(*(self._picture(values[field], field) for field in fields))
+        frames, rate = timing_of(plan, values)
+        audio = bool(plan.audio and values.get(plan.audio))
+        shown = [] if self._tiny else [picture for _, picture in sources]
+        shown = shown or [Image.new("RGB", _PLAIN_SIZE, (40, 60, 90))]
+        size = pictures.frame_size(shown[0], max(_TINY) if self._tiny else self.behaviour.current.video_width)
+        shot = video.Shot(size=size, frames=frames, rate=rate, audio=audio)
+        digests = ["tiny"] if self._tiny else [digest for digest, _ in sources]
+        path = await self.studio.produce(
+            ["video", digests, size, frames, rate, audio],
+            "output.mp4",
+            lambda path: video.film(self.ffmpeg, shot, shown, path),
+        )
+        return path, shot.seconds
+
+    async def image(self, values: JsonObject, seed: int) -> tuple[Path, pictures.Size]:
+        """Draw the prompt, and return the picture with its size."""
+        size = _TINY if self._tiny else _image_size(values["image_size"])
+        prompt = "" if self._tiny else values["prompt"]
+        seed = 0 if self._tiny else seed
+        name = "output.png" if values["output_format"] == "png" else "output.jpg"
+
+        async def draw(path: Path) -> None:
+            await asyncio.to_thread(pictures.draw_prompt, prompt, size=size, seed=seed, path=path)
+
+        return await self.studio.produce(["image", prompt, size, seed], name, draw), size
+
+    async def speech(self, plan: SpeechPlan, values: JsonObject) -> tuple[Path, float]:
+        """Speak the text, and return the sound with its duration in seconds."""
+        setting = values.get("voice_setting") or {}
+        speed = float(values.get("speed") or setting.get("speed") or 1.0)
+        seconds = round(sound.spoken_seconds(str(values[plan.text]), speed), 2)
+        words = "tiny" if self._tiny else str(values[plan.text])
+        container = plan.format
+        if plan.format_field is not None:
+            container = _container(values[plan.format_field], plan.format)
+        name = f"speech.{container}"
+        path = await self.studio.produce(
+            ["speech", words, seconds], name, lambda path: sound.speak(self.ffmpeg, words, seconds, path)
+        )
+        return path, seconds
+
+    async def music(self, plan: MusicPlan, values: JsonObject) -> tuple[Path, float]:
+        """Play something for the prompt, and return the sound with its duration in seconds."""
+        given = values.get(plan.seconds) if plan.seconds else None
+        seconds = seconds_of(given, plan.fixed_seconds * plan.per_second) / plan.per_second
+        seconds = max(0.1, seconds)
+        prompt = "tiny" if self._tiny else str(values.get("prompt"))
+        path = await self.studio.produce(
+            ["music", prompt, seconds],
+            f"music.{plan.format}",
+            lambda path: sound.play(self.ffmpeg, prompt, seconds, path),
+        )
+        return path, seconds
+
+    async def _picture(self, url: str, field: str) -> tuple[str, Image.Image]:
+        data = await self.downloads.fetch(url, field=field)
+        picture = await asyncio.to_thread(pictures.decoded, data, field=field)
+        return hashlib.sha256(data).hexdigest(), picture
+
+
+def _image_size(wanted: Any) -> pictures.Size:
+    """Return the size in pixels of a named size or of `{"width", "height"}`."""
+    if isinstance(wanted, str):
+        return pictures.NAMED_SIZES[wanted]
+    sides = []
+    for side in ("width", "height"):
+        value = wanted.get(side, 512)
+        if not isinstance(value, int) or not _SMALLEST_SIDE <= value <= _LARGEST_SIDE:
+            message = f"Input should be between {_SMALLEST_SIDE} and {_LARGEST_SIDE}"
+            raise ModelError(
+                detail(["image_size", side], message, "less_than_equal", ctx={"le": _LARGEST_SIDE})
+            )
+        sides.append(value)
+    return sides[0], sides[1]
+
+
+def _container(wanted: Any, default: str) -> str:
+    """Choose the file extension for an output format such as `mp3_44100_128` or `ogg_opus`."""
+    for container in ("mp3", "wav", "flac", "ogg"):
+        if str(wanted).startswith(container):
+            return container
+    return default

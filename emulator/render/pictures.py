@@ -1,0 +1,83 @@
+"""Pictures: reading the given ones, fitting them into a frame, and drawing a prompt."""
+
+import hashlib
+import io
+import random
+import textwrap
+from pathlib import Path
+from typing import Final
+
+from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
+
+from emulator.outcomes import ModelError, detail
+
+Size = tuple[int, int]
+
+#: Width and height of the named sizes, in pixels.
+NAMED_SIZES: Final[dict[str, Size]] = {
+    "square_hd": (1024, 1024),
+    "square": (512, 512),
+    "portrait_4_3": (768, 1024),
+    "portrait_16_9": (576, 1024),
+    "landscape_4_3": (1024, 768),
+    "landscape_16_9": (1024, 576),
+}
+
+
+def decoded(data: bytes, *, field: str) -> Image.Image:
+    """Decode a picture completely, upright and in RGB.
+
+    Raises:
+        ModelError: `image_load_error` when it is none.
+    """
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            return ImageOps.exif_transpose(picture).convert("RGB")
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError) as error:
+        message = "Failed to load the image. Please ensure the image file is not corrupted."
+        raise ModelError(detail([field], message, "image_load_error")) from error
+
+
+def frame_size(picture: Image.Image, longer_side: int) -> Size:
+    """Return the even size with the aspect of *picture* and about *longer_side* pixels."""
+    scale = longer_side / max(picture.size)
+    width, height = (max(2, round(side * scale / 2) * 2) for side in picture.size)
+    return width, height
+
+
+def write_frame(picture: Image.Image, size: Size, path: Path) -> None:
+    """Write *picture*, scaled and cropped to fill *size*, as a PNG."""
+    ImageOps.fit(picture, size, Image.Resampling.LANCZOS).save(path, compress_level=1)
+
+
+def draw_prompt(prompt: str, *, size: Size, seed: int, path: Path) -> None:
+    """Draw *prompt*, wrapped and centred, on a gradient whose colours follow from prompt and seed."""
+    digest = hashlib.sha256(f"{seed}:{prompt}".encode()).digest()
+    dark = tuple(channel // 3 for channel in digest[:3])
+    light = tuple(60 + channel // 3 for channel in digest[3:6])
+    mask = Image.linear_gradient("L").rotate(random.Random(digest).choice((0, 90, 180, 270)))  # noqa: S311 - a picture
+    picture = Image.composite(Image.new("RGB", size, light), Image.new("RGB", size, dark), mask.resize(size))
+    _write_centred(picture, prompt)
+    picture.save(path, quality=88)
+
+
+def _write_centred(picture: Image.Image, prompt: str) -> None:
+    """Write the text in the largest of a few sizes at which all of it fits."""
+    draw = ImageDraw.Draw(picture)
+    width, height = picture.size
+    for lines_wanted in range(3, 24):
+        font = ImageFont.load_default(size=max(8, height / (lines_wanted * 1.6)))
+        columns = max(4, int(width * 0.9 / (font.getlength("n") or 1)))
+        wrapped = textwrap.fill(prompt or " ", columns, max_lines=lines_wanted, placeholder=" ...")
+        box = draw.multiline_textbbox(
+            (width / 2, height / 2), wrapped, font=font, anchor="mm", align="center"
+        )
+        if (box[2] - box[0] <= width * 0.95 and box[3] - box[1] <= height * 0.9 and "..." not in wrapped) or (
+            lines_wanted == 23
+        ):
+            break
+    shadow = (width / 2 + 2, height / 2 + 2)
+    draw.multiline_text(shadow, wrapped, font=font, anchor="mm", align="center", fill=(0, 0, 0))
+    draw.multiline_text(
+        (width / 2, height / 2), wrapped, font=font, anchor="mm", align="center", fill=(255, 255, 255)
+    )
