@@ -22,12 +22,13 @@ $(STAMP): requirements-dev.lock pyproject.toml clients/python/pyproject.toml
 	@touch $(STAMP)
 
 .PHONY: lock
-lock: ## Renew both lock files from pyproject.toml
+lock: ## Renew the lock files from pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	grep -v '"segue-client",' pyproject.toml > $(VENV)/pyproject.toml
 	$(LOCK) $(VENV)/pyproject.toml --extra emulator -o requirements.lock
 	$(LOCK) $(VENV)/pyproject.toml --extra emulator --group $(VENV)/pyproject.toml:devstack --group $(VENV)/pyproject.toml:dev -c requirements.lock -o requirements-dev.lock
+	echo hatchling | $(LOCK) - -c requirements-dev.lock -o deploy/build.lock
 
 .PHONY: proto
 proto: $(STAMP) ## Regenerate the stubs in clients/python/src/segue/v1
@@ -45,3 +46,50 @@ proto-check: $(STAMP) ## Lint the protos and fail if the committed stubs differ 
 	@$(MAKE) --no-print-directory proto >/dev/null
 	@git diff --exit-code --stat -- $(STUBS) && test -z "$$(git ls-files --others --exclude-standard -- $(STUBS))" \
 	  || { echo 'The stubs differ from the protos: commit what `make proto` wrote.'; exit 1; }
+
+.PHONY: demo
+demo: $(STAMP) ## Make one transition between two photographs, from submit to mp4 (KIND=model: an image); then stop all
+	@$(BIN)/python -m devstack.demo --kind $(KIND)
+KIND ?= transition
+
+.PHONY: run
+run: $(STAMP) ## Keep the whole stack up on this machine and print the calls to try; Ctrl-C ends it
+	@$(BIN)/python -m devstack.run
+
+.PHONY: test
+test: $(STAMP) ## Run all tests but the long chaos form and those that cost money
+	$(BIN)/pytest -m "not chaos and not live"
+
+.PHONY: check
+check: lint proto-check ## What must hold before a commit: format, lint, types, layers, protos, compose file, fast tests
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	$(BIN)/pytest -q tests/unit
+
+.PHONY: lint
+lint: $(STAMP) ## Look at format, style, types and layers; change nothing
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: format
+format: $(STAMP) ## Bring all Python files into shape
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+.PHONY: e2e
+e2e: $(STAMP) ## Run the end-to-end tests: real server, worker, emulator and Redis as processes
+	$(BIN)/pytest tests/e2e
+
+.PHONY: chaos
+chaos: $(STAMP) ## Kill processes again and again and look for lost or doubled work; takes minutes
+	$(BIN)/pytest -m chaos
+
+.PHONY: bench
+bench: $(STAMP) ## Measure SubmitJob beside a bare echo and a bare EVALSHA on this machine
+	$(BIN)/python -m benchmarks.submit
+
+.PHONY: clean
+clean: ## Remove all that the other targets made: the environment, caches, and the data under var
+	rm -rf $(VENV) var dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
