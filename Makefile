@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# What `make demo` makes: transition or model.
+KIND ?= transition
 STUBS := clients/python/src/segue/v1
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
@@ -10,7 +12,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 
 .PHONY: help
 help: ## Explain every target
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
 
 .PHONY: install
 install: $(STAMP) ## Create .venv from the lock file (hashes checked), with everything demo and tests need
@@ -50,7 +52,6 @@ proto-check: $(STAMP) ## Lint the protos and fail if the committed stubs differ 
 .PHONY: demo
 demo: $(STAMP) ## Make one transition between two photographs, from submit to mp4 (KIND=model: an image); then stop all
 	@$(BIN)/python -m devstack.demo --kind $(KIND)
-KIND ?= transition
 
 .PHONY: run
 run: $(STAMP) ## Keep the whole stack up on this machine and print the calls to try; Ctrl-C ends it
