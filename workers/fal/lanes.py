@@ -1,0 +1,99 @@
+"""A lane: connections for one kind of request, with turns in order, one deadline and bounded answers."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+import httpx
+
+if TYPE_CHECKING:
+    import ssl
+
+#: Seconds an idle connection is kept. Above the pace of polls, below the minute at which proxies hang up.
+_KEEP_ALIVE_SECONDS: Final = 30.0
+
+#: Seconds for a request that was given no timeout (fal_client does so for the parts of large uploads).
+_DEFAULT_SECONDS: Final = 300.0
+
+#: No longer true once the body is decoded and complete.
+_FRAMING: Final = frozenset({b"content-encoding", b"content-length", b"transfer-encoding"})
+
+
+class AnswerTooLargeError(Exception):
+    """fal's answer is longer than the limit."""
+
+
+class Lane:
+    """Sends requests over at most *width* connections; the others wait in order.
+
+    The waiting happens here and not in httpx's pool, whose cost per request grows with everything that
+    waits in it. Answers come back whole: a connection that breaks while the body is read fails here.
+    """
+
+    def __init__(self, width: int, *, tls: ssl.SSLContext, max_bytes: int, reuse: bool = True) -> None:
+        """Open a lane.
+
+        Args:
+            width: connections at once.
+            max_bytes: of an answer, decoded.
+            reuse: False gives every request a fresh connection: one that waited idle may be closed by
+                fal in the very moment of sending, and then nobody knows whether the request arrived.
+        """
+        self._turns = asyncio.Semaphore(width)
+        self._max_bytes = max_bytes
+        self._transport = httpx.AsyncHTTPTransport(
+            verify=tls,
+            limits=httpx.Limits(
+                max_connections=width,
+                max_keepalive_connections=width if reuse else 0,
+                keepalive_expiry=_KEEP_ALIVE_SECONDS,
+            ),
+        )
+
+    async def send(self, request: httpx.Request) -> httpx.Response:
+        """Send *request* once and return the whole answer, whatever its status.
+
+        The request's read timeout bounds the exchange from the connection to the last byte of the
+        answer, not only each read of it.
+
+        Raises:
+            httpx.PoolTimeout: its turn did not come; nothing was sent.
+            httpx.ConnectError, httpx.ConnectTimeout: nothing was sent.
+            httpx.RequestError: the exchange broke.
+            AnswerTooLargeError: the answer was dropped.
+        """
+        timeouts = request.extensions.get("timeout", {})
+        try:
+            async with asyncio.timeout(timeouts.get("pool") or _DEFAULT_SECONDS):
+                await self._turns.acquire()
+        except TimeoutError as error:
+            raise httpx.PoolTimeout("No connection became free in time.") from error
+        try:
+            async with asyncio.timeout(timeouts.get("read") or _DEFAULT_SECONDS):
+                return await self._exchange(request)
+        except TimeoutError as error:
+            raise httpx.ReadTimeout("fal did not answer in time.") from error
+        finally:
+            self._turns.release()
+
+    async def aclose(self) -> None:
+        """Close its connections."""
+        await self._transport.aclose()
+
+    async def _exchange(self, request: httpx.Request) -> httpx.Response:
+        response = await self._transport.handle_async_request(request)
+        body = bytearray()
+        try:
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > self._max_bytes:
+                    raise AnswerTooLargeError
+        finally:
+            await response.aclose()
+        return httpx.Response(
+            response.status_code,
+            headers=[(name, value) for name, value in response.headers.raw if name.lower() not in _FRAMING],
+            stream=httpx.ByteStream(bytes(body)),
+            extensions={"http_version": response.extensions.get("http_version", b"HTTP/1.1")},
+        )
