@@ -1,4 +1,4 @@
-"""The job: its record, its states and which of them may follow which. Pure; nothing here talks to anything."""
+"""The job: its record, its states and which of them may follow which. Pure: it talks to nothing."""
 
 from __future__ import annotations
 
@@ -71,6 +71,16 @@ TRANSITIONS: Final[Mapping[JobState, frozenset[JobState]]] = {
 def sources_of(state: JobState) -> frozenset[JobState]:
     """Return the states from which *state* may be reached in one step."""
     return frozenset(source for source, targets in TRANSITIONS.items() if state in targets)
+
+
+def priority_class(priority: int) -> int:
+    """Return the class of a priority: 1-3, 4-7 and 8-10 are classes 1 (first), 2 and 3."""
+    return 1 if priority <= 3 else 2 if priority <= 7 else 3
+
+
+def rank_of(priority: int, create_time: datetime) -> int:
+    """Return a job's place inside its class, lower first: by priority, then by age (see prelude.lua)."""
+    return priority * 10**13 + round(create_time.timestamp() * 1000)
 
 
 class JobKind(StrEnum):
@@ -204,7 +214,7 @@ class Job:
     request_id: str
     progress: Progress
     attempt: int
-    """The number of the attempt that runs or ran last, 0 before the first: the fencing token. Grows with every claim."""
+    """The number of the attempt that runs or ran last, from 1: the fencing token, never reused."""
     interruptions: int
     """How many of the attempts were ended by a worker's shutdown; they do not count against max_attempts."""
     max_attempts: int

@@ -1,0 +1,1 @@
+"""Events of jobs: what they are, and how they reach those who watch."""

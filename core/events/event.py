@@ -1,0 +1,55 @@
+"""What happens to a job. Pure; how the log keeps it and the channel publishes it is core/store/records.py's matter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from core.job import Job, JobState, Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something happened to a job."""
+
+    sequence: int
+    """Its number in the job's log, from 1, without gaps."""
+    time: datetime
+
+    @property
+    def is_final(self) -> bool:
+        """Whether no event will follow by itself."""
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateChanged(Event):
+    """The job went from one state to another."""
+
+    from_state: JobState | None
+    """None for the first event of a job."""
+    to_state: JobState
+    job: Job
+    """The job right after the change, without its spec."""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the job has ended."""
+        return self.to_state.is_terminal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgressMade(Event):
+    """The job got further."""
+
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogWritten(Event):
+    """The model wrote a line while it ran."""
+
+    text: str

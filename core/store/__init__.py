@@ -1,0 +1,1 @@
+"""The only reader and writer of Redis: keys, records, scripts, and what each use case does with them."""

@@ -1,0 +1,318 @@
+"""How jobs, batches and events are written into Redis, and read from it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+import msgpack
+
+from core.events.event import Event, LogWritten, ProgressMade, StateChanged
+from core.job import (
+    Batch,
+    BatchId,
+    CancelOutcome,
+    ErrorReason,
+    Generation,
+    GenerationState,
+    Job,
+    JobError,
+    JobId,
+    JobKind,
+    JobState,
+    Progress,
+    Submission,
+    Tenant,
+    UnknownSubmission,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+#: A hash as Redis answers it.
+Record = dict[bytes, bytes]
+
+
+def pack(value: object) -> bytes:
+    """Return *value* as msgpack in the old form that Lua's cmsgpack reads, without a type for bytes."""
+    return cast("bytes", msgpack.packb(value, use_bin_type=False))
+
+
+def unpack(value: bytes) -> Any:
+    """Return what was packed, every string as bytes."""
+    return msgpack.unpackb(value, raw=True, strict_map_key=False)
+
+
+def unpack_text(value: bytes) -> Any:
+    """Return what was packed, every string as text."""
+    return msgpack.unpackb(value, raw=False, strict_map_key=False)
+
+
+def milliseconds(duration: timedelta) -> int:
+    """Return a duration in whole milliseconds."""
+    return round(duration.total_seconds() * 1000)
+
+
+def instant(value: bytes | int) -> datetime:
+    """Return the time that a field holds as milliseconds since the epoch."""
+    return datetime.fromtimestamp(int(value) / 1000, UTC)
+
+
+def pairs(flat: Sequence[bytes]) -> Record:
+    """Return the hash that a script returned as a flat list of fields and values."""
+    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def initial_state(submission: Submission) -> JobState:
+    """Return the state in which a submitted job begins."""
+    return JobState.HELD if submission.hold else JobState.PENDING
+
+
+def record_of(job_id: JobId, batch_id: BatchId | None, submission: Submission) -> list[object]:
+    """Return a new job's record as flat fields and values, without the spec and the time of its creation."""
+    record: list[object] = [
+        *("id", job_id),
+        *("kind", submission.kind),
+        *("state", initial_state(submission)),
+        *("priority", submission.priority),
+        *("sequence", 1),
+        *("max_attempts", submission.max_attempts),
+        *("time_limit", milliseconds(submission.time_limit)),
+        *("retention", milliseconds(submission.retention)),
+        *("unknown", submission.on_unknown_submission),
+    ]
+    if submission.owner:
+        record += ("owner", submission.owner)
+    if submission.labels:
+        record += ("labels", pack(dict(submission.labels)))
+    if submission.request_id:
+        record += ("request", submission.request_id)
+    if batch_id:
+        record += ("batch", batch_id)
+    return record
+
+
+def argument_of(job_id: JobId, batch_id: BatchId | None, submission: Submission) -> bytes:
+    """Return a new job as the argument that submit.lua takes."""
+    return pack(
+        [
+            job_id,
+            submission.kind,
+            initial_state(submission),
+            submission.priority,
+            submission.owner,
+            dict(submission.labels),
+            submission.spec,
+            record_of(job_id, batch_id, submission),
+        ]
+    )
+
+
+def new_job(tenant: Tenant, job_id: JobId, batch_id: BatchId | None, submission: Submission, created: datetime) -> Job:
+    """Return the job that submit.lua has made of a submission."""
+    return Job(
+        tenant=tenant,
+        id=job_id,
+        kind=submission.kind,
+        state=initial_state(submission),
+        spec=submission.spec,
+        priority=submission.priority,
+        owner=submission.owner,
+        labels=submission.labels,
+        batch_id=batch_id,
+        request_id=submission.request_id,
+        progress=Progress(),
+        attempt=0,
+        interruptions=0,
+        max_attempts=submission.max_attempts,
+        result=None,
+        error=None,
+        generations=(),
+        time_limit=submission.time_limit,
+        retention=submission.retention,
+        on_unknown_submission=submission.on_unknown_submission,
+        create_time=created,
+        start_time=None,
+        end_time=None,
+        expire_time=None,
+        next_attempt_time=None,
+        sequence=1,
+    )
+
+
+def job_of(tenant: Tenant, record: Record) -> Job:
+    """Return the job that a record holds."""
+
+    def text(name: bytes) -> str:
+        return record.get(name, b"").decode()
+
+    def when(name: bytes) -> datetime | None:
+        return instant(record[name]) if name in record else None
+
+    return Job(
+        tenant=tenant,
+        id=JobId(text(b"id")),
+        kind=JobKind(text(b"kind")),
+        state=JobState(text(b"state")),
+        spec=record.get(b"spec"),
+        priority=int(record[b"priority"]),
+        owner=text(b"owner"),
+        labels=unpack_text(record[b"labels"]) if b"labels" in record else {},
+        batch_id=BatchId(text(b"batch")) or None,
+        request_id=text(b"request"),
+        progress=progress_of(record),
+        attempt=int(record.get(b"attempt", 0)),
+        interruptions=int(record.get(b"interruptions", 0)),
+        max_attempts=int(record[b"max_attempts"]),
+        result=record.get(b"result"),
+        error=error_of(record[b"error"]) if b"error" in record else None,
+        generations=generations_of(record),
+        time_limit=timedelta(milliseconds=int(record[b"time_limit"])),
+        retention=timedelta(milliseconds=int(record[b"retention"])),
+        on_unknown_submission=UnknownSubmission(text(b"unknown")),
+        create_time=instant(record[b"created"]),
+        start_time=when(b"started"),
+        end_time=when(b"ended"),
+        expire_time=when(b"expires"),
+        next_attempt_time=when(b"next"),
+        sequence=int(record[b"sequence"]),
+    )
+
+
+def progress_of(record: Record) -> Progress:
+    """Return how far the job of a record is."""
+    return Progress(
+        fraction=float(record[b"fraction"]) if b"fraction" in record else None,
+        stage=record.get(b"stage", b"").decode(),
+        message=record.get(b"message", b"").decode(),
+        provider_queue_position=int(record[b"position"]) if b"position" in record else None,
+    )
+
+
+def progress_argument(progress: Progress) -> bytes:
+    """Return progress as the argument that report.lua takes; -1 stands for unknown."""
+    fraction = -1.0 if progress.fraction is None else progress.fraction
+    position = -1 if progress.provider_queue_position is None else progress.provider_queue_position
+    return pack([fraction, progress.stage, progress.message, position])
+
+
+def error_argument(error: JobError) -> bytes:
+    """Return an error as the record holds it."""
+    return pack(
+        {
+            "reason": error.reason,
+            "message": error.message,
+            "retryable": error.retryable,
+            "metadata": dict(error.metadata),
+        }
+    )
+
+
+def error_of(packed: bytes) -> JobError:
+    """Return the error that the record holds."""
+    fields = unpack_text(packed)
+    return JobError(
+        reason=ErrorReason(fields["reason"]),
+        message=fields["message"],
+        retryable=fields["retryable"],
+        metadata=fields["metadata"] or {},
+    )
+
+
+def generation_argument(generation: Generation) -> bytes:
+    """Return a row of the ledger as the record holds it."""
+    row: dict[str, object] = {
+        "step": generation.step,
+        "endpoint": generation.endpoint,
+        "state": generation.state,
+        "intent": generation.intent,
+        "digest": generation.input_digest,
+        "request": generation.provider_request_id,
+        "submitted": round(generation.submit_time.timestamp() * 1000),
+        "submits": generation.submits,
+    }
+    if generation.end_time is not None:
+        row["ended"] = round(generation.end_time.timestamp() * 1000)
+    if generation.cancel_outcome is not None:
+        row["cancel"] = generation.cancel_outcome
+    return pack(row)
+
+
+def generation_of(packed: bytes) -> Generation:
+    """Return the row of the ledger that the record holds."""
+    row = unpack_text(packed)
+    return Generation(
+        step=row["step"],
+        endpoint=row["endpoint"],
+        state=GenerationState(row["state"]),
+        intent=row["intent"],
+        input_digest=row["digest"],
+        provider_request_id=row["request"],
+        submit_time=instant(row["submitted"]),
+        end_time=instant(row["ended"]) if "ended" in row else None,
+        cancel_outcome=CancelOutcome(row["cancel"]) if "cancel" in row else None,
+        submits=row["submits"],
+    )
+
+
+def generations_of(record: Record) -> tuple[Generation, ...]:
+    """Return the rows of a job's ledger in order of their submit."""
+    rows = [generation_of(value) for name, value in record.items() if name.startswith(b"gen:")]
+    return tuple(sorted(rows, key=lambda row: (row.submit_time, row.step)))
+
+
+def batch_record_of(batch_id: BatchId, display_name: str, request_id: str, job_count: int) -> list[object]:
+    """Return a new batch's record as flat fields and values, without the time of its creation."""
+    return [
+        *("id", batch_id),
+        *("name", display_name),
+        *("request", request_id),
+        *("jobs", job_count),
+        *("left", job_count),
+    ]
+
+
+def batch_of(tenant: Tenant, record: Record) -> Batch:
+    """Return the batch that a record holds."""
+    counts = state_counts((name, int(value)) for name, value in record.items() if name.startswith(b"n:"))
+    return Batch(
+        tenant=tenant,
+        id=BatchId(record[b"id"].decode()),
+        display_name=record[b"name"].decode(),
+        job_count=int(record[b"jobs"]),
+        state_counts=counts,
+        create_time=instant(record[b"created"]),
+        end_time=instant(record[b"ended"]) if b"ended" in record else None,
+    )
+
+
+def state_counts(fields: Iterable[tuple[bytes, int]]) -> Mapping[JobState, int]:
+    """Return how many jobs stand in which state, from fields ``n:<state>``; states with none are left out."""
+    return {JobState(name[2:].decode()): count for name, count in fields if count > 0}
+
+
+def event_of(tenant: Tenant, packed: bytes) -> Event:
+    """Return the event that the scripts packed (prelude.lua, append)."""
+    sequence, time, kind, *body = unpack(packed)
+    when = instant(time)
+    if kind == b"state":
+        before, after, record = body
+        return StateChanged(
+            sequence=sequence,
+            time=when,
+            from_state=JobState(before.decode()) if before else None,
+            to_state=JobState(after.decode()),
+            job=job_of(tenant, pairs(record)),
+        )
+    if kind == b"progress":
+        fraction, stage, message, position = body
+        progress = Progress(
+            fraction=None if fraction < 0 else float(fraction),
+            stage=stage.decode(),
+            message=message.decode(),
+            provider_queue_position=None if position < 0 else int(position),
+        )
+        return ProgressMade(sequence=sequence, time=when, progress=progress)
+    if kind == b"log":
+        return LogWritten(sequence=sequence, time=when, text=body[0].decode())
+    raise ValueError(f"unknown kind of event: {kind!r}")

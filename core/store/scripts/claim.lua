@@ -1,0 +1,93 @@
+-- Give a free slot the best job that may run now: highest class, then the tenant that had the least service,
+-- then priority and age; passing over tenants and kinds at their cap.
+--
+-- KEYS[1] prefix
+-- ARGV[1] now, ms (0: Redis's clock)   [2] events kept per job   [3] worker   [4] lease, ms
+--     [5] nonce of this claim: a repeated call gets the same job
+--     [6] policy: msgpack {floor = every so many claims a lower class goes first, provider = slots at the provider,
+--         tenant = jobs a tenant may run at once (0: no cap), kinds = {kind = {cap = 0 for none, provider = 0 or 1}}}
+-- returns {"none"} | {"claimed", tenant, job id, attempt, record as flat fields and values}
+local now, keep, worker, lease = clock(ARGV[1]), ARGV[2], ARGV[3], tonumber(ARGV[4])
+local nonce, policy = key('claim', ARGV[5]), cmsgpack.unpack(ARGV[6])
+local ends = int(now + lease)
+
+local function hold(tenant, id, attempt)
+  local member = tenant .. '/' .. id
+  redis.call('ZADD', key('leases'), ends, member)
+  redis.call('SET', nonce, member, 'EX', 60)
+  return {'claimed', tenant, id, attempt, redis.call('HGETALL', key('job', tenant, id))}
+end
+
+local again = redis.call('GET', nonce)
+if again then
+  local tenant, id = string.match(again, '^(.-)/(.+)$')
+  local attempt = redis.call('HGET', key('job', tenant, id), 'attempt')
+  if attempt then return {'claimed', tenant, id, tonumber(attempt), redis.call('HGETALL', key('job', tenant, id))} end
+end
+
+-- A cancellation that lost its worker goes first: it holds up its caller and takes no provider slot.
+local orphan = redis.call('ZPOPMIN', key('orphans'))[1]
+if orphan then
+  local tenant, id = string.match(orphan, '^(.-)/(.+)$')
+  local job = key('job', tenant, id)
+  redis.call('HSET', job, 'worker', worker)
+  return hold(tenant, id, redis.call('HINCRBY', job, 'attempt', 1))
+end
+
+redis.call('ZREMRANGEBYSCORE', key('provider'), '-inf', int(now))
+local provider_is_full = redis.call('ZCARD', key('provider')) >= policy.provider
+local open = {}
+for _, kind in ipairs(KINDS) do
+  local rule = policy.kinds[kind]
+  local full = rule.cap > 0 and redis.call('SCARD', key('running', 'kind', kind)) >= rule.cap
+  if not full and not (rule.provider == 1 and provider_is_full) then open[#open + 1] = kind end
+end
+
+local function best_of(class, tenant)
+  if policy.tenant > 0 and redis.call('SCARD', key('running', 'tenant', tenant)) >= policy.tenant then return nil end
+  local best_id, best_kind, best_rank
+  for _, kind in ipairs(open) do
+    local head = redis.call('ZRANGE', key('pending', class, tenant, kind), 0, 0, 'WITHSCORES')
+    local rank = tonumber(head[2])
+    if rank and (not best_rank or rank < best_rank) then best_id, best_kind, best_rank = head[1], kind, rank end
+  end
+  return best_id, best_kind
+end
+
+local function best_in(class)
+  for from = 0, 960, 64 do
+    local tenants = redis.call('ZRANGE', key('ready', class), from, from + 63)
+    for _, tenant in ipairs(tenants) do
+      local id, kind = best_of(class, tenant)
+      if id then return tenant, id, kind end
+    end
+    if #tenants < 64 then return nil end
+  end
+end
+
+-- The classes in their order; but every floor-th claim looks at a lower class first, in turns, so nothing starves.
+local order = {1, 2, 3}
+local claims = tonumber(redis.call('GET', key('claims')) or '0') + 1
+if claims % policy.floor == 0 then
+  order = (claims / policy.floor) % 2 == 1 and {2, 3, 1} or {3, 2, 1}
+end
+for _, class in ipairs(order) do
+  local tenant, id, kind = best_in(class)
+  if id then
+    local job = key('job', tenant, id)
+    local service = tonumber(redis.call('ZSCORE', key('ready', class), tenant))
+    redis.call('SET', key('clock', class), service)
+    redis.call('ZINCRBY', key('ready', class), 1, tenant)
+    redis.call('INCR', key('claims'))
+    dequeue(tenant, id, kind, redis.call('HGET', job, 'priority'))
+    redis.call('SADD', key('running', 'tenant', tenant), id)
+    redis.call('SADD', key('running', 'kind', kind), tenant .. '/' .. id)
+    if policy.kinds[kind].provider == 1 then redis.call('ZADD', key('provider'), ends, tenant .. '/' .. id) end
+    local attempt = redis.call('HINCRBY', job, 'attempt', 1)
+    redis.call('HDEL', job, 'fraction', 'stage', 'message', 'position', 'error', 'next')
+    redis.call('HSETNX', job, 'started', int(now))
+    change(tenant, id, keep, now, 'started', {'worker', worker})
+    return hold(tenant, id, attempt)
+  end
+end
+return {'none'}

@@ -1,0 +1,54 @@
+-- End an attempt.
+--
+-- KEYS[1] prefix
+-- ARGV[1] now, ms (0: Redis's clock)   [2] events kept per job   [3] ticket template   [4] most tickets that wait
+--     [5] tenant   [6] job id   [7] attempt
+--     [8] outcome: succeeded | failed | cancelled | retry (after a delay) | interrupted (back to its place, free)
+--     [9] states it may leave, comma-separated   [10] result, '' for none   [11] error: msgpack, '' for none
+--     [12] delay before the next attempt, ms   [13...] provider slots besides the attempt's own
+-- A job whose cancellation was asked for meanwhile ends as cancelled, whatever the outcome.
+-- returns {"ok", state} | {"fenced"}
+local now, keep, template, cap = clock(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
+local tenant, id, attempt, outcome, sources = ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
+local result, failure, delay = ARGV[10], ARGV[11], tonumber(ARGV[12])
+local job = key('job', tenant, id)
+local current, state, kind, priority, created =
+  unpack(redis.call('HMGET', job, 'attempt', 'state', 'kind', 'priority', 'created'))
+if current ~= attempt or not redis.call('ZSCORE', key('leases'), tenant .. '/' .. id) then return {'fenced'} end
+
+if state == 'cancelling' and outcome == 'interrupted' then
+  -- The worker goes, the cancellation stays to be done: another worker takes it.
+  release(tenant, id, kind)
+  redis.call('ZADD', key('orphans'), 0, tenant .. '/' .. id)
+  push_tickets(1, template, cap, now)
+  return {'ok', state}
+end
+if state == 'cancelling' then outcome = 'cancelled' elseif not listed(sources, state) then return {'fenced'} end
+
+release(tenant, id, kind)
+for i = 13, #ARGV do redis.call('ZREM', key('provider'), tenant .. '/' .. id .. '/' .. ARGV[i]) end
+redis.call('HDEL', job, 'worker', 'position')
+local updates = {}
+if result ~= '' then updates = {'result', result} end
+if failure ~= '' then
+  updates[#updates + 1] = 'error'
+  updates[#updates + 1] = failure
+end
+if outcome == 'interrupted' then
+  redis.call('HINCRBY', job, 'interruptions', 1)
+  change(tenant, id, keep, now, 'pending', updates)
+  enqueue(tenant, id, kind, priority, created)
+  push_tickets(1, template, cap, now)
+elseif outcome == 'retry' then
+  updates[#updates + 1] = 'next'
+  updates[#updates + 1] = int(now + delay)
+  redis.call('ZADD', key('delayed'), int(now + delay), tenant .. '/' .. id)
+  change(tenant, id, keep, now, 'pending', updates)
+else
+  for _, value in ipairs(finish_fields(tenant, id, now)) do updates[#updates + 1] = value end
+  if outcome == 'succeeded' then
+    redis.call('HSET', job, 'fraction', '1')
+  end
+  change(tenant, id, keep, now, outcome, updates)
+end
+return {'ok', redis.call('HGET', job, 'state')}

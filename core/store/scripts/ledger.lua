@@ -1,0 +1,23 @@
+-- Write a row of the paid-call ledger.
+--
+-- KEYS[1] prefix
+-- ARGV[1] now, ms (0: Redis's clock)   [2] events kept per job   [3] tenant   [4] job id   [5] attempt
+--     [6] step   [7] the row: msgpack map with at least state and intent
+--     [8] states the row may have now, comma-separated; "absent" for no row
+--     [9] output of the generation, '' for none
+--     [10] state the job goes to, '' for none   [11] states it may go there from, comma-separated
+-- returns {"ok"} | {"fenced"} | {"conflict", the row as it is}
+local now, keep, tenant, id, attempt = clock(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local step, row, allowed, output, to, sources = ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
+local job, field = key('job', tenant, id), 'gen:' .. step
+local current, state, before = unpack(redis.call('HMGET', job, 'attempt', 'state', field))
+if current ~= attempt or not redis.call('ZSCORE', key('leases'), tenant .. '/' .. id) then return {'fenced'} end
+
+-- The client library repeats a call whose answer was lost: the same row again is the same write.
+if before ~= row then
+  if not listed(allowed, before and cmsgpack.unpack(before).state or 'absent') then return {'conflict', before or ''} end
+  redis.call('HSET', job, field, row)
+  if output ~= '' then redis.call('HSET', key('out', tenant, id), step, output) end
+end
+if to ~= '' and state ~= to and listed(sources, state) then change(tenant, id, keep, now, to, {}) end
+return {'ok'}

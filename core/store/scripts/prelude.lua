@@ -1,0 +1,186 @@
+-- What the scripts share; put before each of them when it is loaded.
+--
+-- The keyspace. $ is KEYS[1], the prefix with the hash tag that keeps all of it in one slot, so a script may
+-- compute keys. T is a tenant, J a job id, B a batch id, C a priority class (1 first), K a kind.
+--
+--   $:job:T:J            hash   the record; the ledger's rows are its fields gen:<step> (msgpack)
+--   $:out:T:J            hash   step -> the output of a completed generation (JSON)
+--   $:log:T:J            stream the events, ids <sequence>-0, field e (msgpack)
+--   $:events:T:J         channel each event as it is logged
+--   $:control            channel "T/J" of jobs whose cancellation was asked for
+--   $:request:T:R        string "<digest> <job or batch id>" of request id R
+--   $:batch:T:B          hash   the batch; n:<state> counts its jobs
+--   $:index:T:...        zset   job ids, all scores 0: ordered by id, which is by time of creation
+--   $:pending:C:T:K      zset   job id -> rank: priority, then time of creation
+--   $:ready:C            zset   tenant -> service it had, for tenants with pending jobs
+--   $:service:C          hash   tenant -> service it had, for those without
+--   $:clock:C            string service of the tenant claimed last: where a newly active tenant begins
+--   $:claims             string how many claims there were: every 20th goes to the lower classes
+--   $:claim:N            string "T/J": the claim that nonce N got, for a minute
+--   $:delayed            zset   T/J -> when its next attempt may start, ms
+--   $:leases             zset   T/J -> when the lease of its attempt ends, ms
+--   $:orphans            zset   T/J -> 0: cancelling, and its worker is gone
+--   $:running:tenant:T   set    J
+--   $:running:kind:K     set    T/J
+--   $:provider           zset   T/J or T/J/<step> -> when its provider slot falls back, ms
+--   $:expiry             zset   T/J -> when it is forgotten, ms
+--   $:dramatiq:...       what Dramatiq's RedisBroker keeps (core/store/tickets.py)
+
+local prefix = KEYS[1]
+local KINDS = {'transition', 'composition', 'script_video', 'model'}
+local CLASSES = 3
+
+local function key(...)
+  return prefix .. ':' .. table.concat({...}, ':')
+end
+
+-- Milliseconds since the epoch. Redis's clock is the only clock of the engine (ADR 2); tests pass their own.
+local function clock(argument)
+  local given = tonumber(argument)
+  if given > 0 then return given end
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+-- As a string without exponent: Lua would write 1.7e+12.
+local function int(number)
+  return string.format('%.0f', number)
+end
+
+local function class_of(priority)
+  priority = tonumber(priority)
+  if priority <= 3 then return 1 elseif priority <= 7 then return 2 else return 3 end
+end
+
+-- Lower goes first: priority, then age. Below 2^53, so a score keeps every millisecond.
+local function rank_of(priority, created)
+  return int(tonumber(priority) * 1e13 + tonumber(created))
+end
+
+local function is_terminal(state)
+  return state == 'succeeded' or state == 'failed' or state == 'cancelled'
+end
+
+-- Whether the comma-separated list holds the word.
+local function listed(list, word)
+  return string.find(',' .. list .. ',', ',' .. word .. ',', 1, true) ~= nil
+end
+
+-- The record as a flat array of fields and values, without the spec: what a state change shows of the job.
+local function view(job)
+  local all, kept = redis.call('HGETALL', job), {}
+  for i = 1, #all, 2 do
+    if all[i] ~= 'spec' then
+      kept[#kept + 1] = all[i]
+      kept[#kept + 1] = all[i + 1]
+    end
+  end
+  return kept
+end
+
+-- Log and publish the event whose sequence the record already carries.
+local function append(tenant, id, keep, sequence, now, event)
+  local packed = cmsgpack.pack({sequence, now, unpack(event)})
+  redis.call('XADD', key('log', tenant, id), 'MAXLEN', '~', keep, int(sequence) .. '-0', 'e', packed)
+  redis.call('PUBLISH', key('events', tenant, id), packed)
+end
+
+local function emit(tenant, id, keep, now, event)
+  local sequence = redis.call('HINCRBY', key('job', tenant, id), 'sequence', 1)
+  append(tenant, id, keep, sequence, now, event)
+end
+
+-- Move the job to another state: fields, index, batch, event. updates is a flat array of fields and values.
+local function change(tenant, id, keep, now, to, updates)
+  local job = key('job', tenant, id)
+  local from, batch = unpack(redis.call('HMGET', job, 'state', 'batch'))
+  if #updates > 0 then redis.call('HSET', job, unpack(updates)) end
+  redis.call('HSET', job, 'state', to)
+  if from ~= to then
+    redis.call('ZREM', key('index', tenant, 'state', from), id)
+    redis.call('ZADD', key('index', tenant, 'state', to), 0, id)
+    if batch then
+      local counts = key('batch', tenant, batch)
+      redis.call('HINCRBY', counts, 'n:' .. from, -1)
+      redis.call('HINCRBY', counts, 'n:' .. to, 1)
+    end
+  end
+  local sequence = redis.call('HINCRBY', job, 'sequence', 1)
+  append(tenant, id, keep, sequence, now, {'state', from, to, view(job)})
+end
+
+local function has_pending(class, tenant)
+  for _, kind in ipairs(KINDS) do
+    if redis.call('EXISTS', key('pending', class, tenant, kind)) == 1 then return true end
+  end
+  return false
+end
+
+-- Put the job into its place among the pending ones.
+local function enqueue(tenant, id, kind, priority, created)
+  local class = class_of(priority)
+  redis.call('ZADD', key('pending', class, tenant, kind), rank_of(priority, created), id)
+  local ready = key('ready', class)
+  if not redis.call('ZSCORE', ready, tenant) then
+    -- A tenant that had nothing to do begins where the others are: idleness earns no credit.
+    local had = tonumber(redis.call('HGET', key('service', class), tenant) or '0')
+    local others = tonumber(redis.call('GET', key('clock', class)) or '0')
+    redis.call('ZADD', ready, math.max(had, others), tenant)
+  end
+end
+
+-- Take the job from among the pending ones.
+local function dequeue(tenant, id, kind, priority)
+  local class = class_of(priority)
+  redis.call('ZREM', key('pending', class, tenant, kind), id)
+  redis.call('ZREM', key('delayed'), tenant .. '/' .. id)
+  if not has_pending(class, tenant) then
+    local ready = key('ready', class)
+    local had = redis.call('ZSCORE', ready, tenant)
+    if had then
+      redis.call('HSET', key('service', class), tenant, had)
+      redis.call('ZREM', ready, tenant)
+    end
+  end
+end
+
+-- Push tickets, but no more than cap wait: each wakes a slot, and a slot takes jobs while there are any.
+local function push_tickets(count, template, cap, now)
+  local queue, messages = key('dramatiq', 'segue'), key('dramatiq', 'segue.msgs')
+  local room = tonumber(cap) - redis.call('LLEN', queue)
+  for _ = 1, math.min(count, room) do
+    local ticket = 'ticket-' .. int(redis.call('INCR', key('tickets')))
+    local message = string.gsub(template, '@(%a+)@', {TICKET = ticket, NOW = int(now)})
+    redis.call('HSET', messages, ticket, message)
+    redis.call('RPUSH', queue, ticket)
+  end
+end
+
+-- End the hold of an attempt on its job: lease, running sets, the attempt's own provider slot.
+local function release(tenant, id, kind)
+  local member = tenant .. '/' .. id
+  redis.call('ZREM', key('leases'), member)
+  redis.call('ZREM', key('orphans'), member)
+  redis.call('ZREM', key('provider'), member)
+  redis.call('SREM', key('running', 'tenant', tenant), id)
+  redis.call('SREM', key('running', 'kind', kind), member)
+end
+
+-- The fields of a final state, and the time at which the job is forgotten.
+local function finish_fields(tenant, id, now)
+  local retention = tonumber(redis.call('HGET', key('job', tenant, id), 'retention'))
+  redis.call('ZADD', key('expiry'), int(now + retention), tenant .. '/' .. id)
+  return {'ended', int(now), 'expires', int(now + retention)}
+end
+
+-- The indexes that list the job, its state's among them.
+local function indexes(tenant, kind, state, owner, batch, labels)
+  local keys = {key('index', tenant, 'all'), key('index', tenant, 'kind', kind), key('index', tenant, 'state', state)}
+  if owner and owner ~= '' then keys[#keys + 1] = key('index', tenant, 'owner', owner) end
+  if batch and batch ~= '' then keys[#keys + 1] = key('index', tenant, 'batch', batch) end
+  for name, value in pairs(labels) do
+    keys[#keys + 1] = key('index', tenant, 'label', name .. '=' .. value)
+  end
+  return keys
+end
+
