@@ -46,9 +46,7 @@ def from_ingress() -> web.Response:
 
 def unauthorized(application: str) -> web.Response:
     """Refuse a call without a valid key."""
-    message = (
-        f'Cannot access application "{application}". Authentication is required to access this application.'
-    )
+    message = f'Cannot access application "{application}". Authentication is required to access this application.'
     return from_fal({"detail": message}, status=401)
 
 
@@ -72,9 +70,7 @@ def unknown_request() -> web.Response:
     return from_fal({"status": "NOT_FOUND"}, status=404)
 
 
-def status_object(
-    request: FalRequest, urls: JsonObject, position: int, logs: list[JsonObject] | None
-) -> JsonObject:
+def status_object(request: FalRequest, urls: JsonObject, position: int, logs: list[JsonObject] | None) -> JsonObject:
     """Describe where *request* stands; the Python client needs every key that is here."""
     status: JsonObject = {"status": request.status.value, "request_id": request.id, **urls, "logs": logs}
     status["metrics"] = {}

@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -61,8 +61,7 @@ async def start(settings: Settings | None = None) -> Emulator:
     """Start an emulator in the running loop."""
     async with AsyncExitStack() as stack:
         emulator = await _start(settings or Settings(), stack)
-        stack.pop_all()
-        return emulator
+        return replace(emulator, resources=stack.pop_all())
 
 
 async def _start(settings: Settings, stack: AsyncExitStack) -> Emulator:
@@ -90,7 +89,7 @@ async def _start(settings: Settings, stack: AsyncExitStack) -> Emulator:
         tls_url=front.url if front else None,
         ca_pem=front.ca_pem if front else None,
         context=context,
-        resources=stack.pop_all(),
+        resources=stack,
     )
 
 
@@ -110,9 +109,7 @@ async def _assemble(settings: Settings, root: Path, stack: AsyncExitStack) -> tu
     )
     queue = FalQueue(behaviour=behaviour, faults=faults, ledger=ledger, models=Catalog(artists))
     stack.push_async_callback(queue.close)
-    context = Context(
-        settings=settings, behaviour=behaviour, faults=faults, ledger=ledger, queue=queue, files=files
-    )
+    context = Context(settings=settings, behaviour=behaviour, faults=faults, ledger=ledger, queue=queue, files=files)
     return context, downloads
 
 

@@ -55,9 +55,7 @@ async def start(runner: web.AppRunner, *, host: str, port: int) -> Front:
     tunnels: set[asyncio.Task[None]] = set()
     server = await asyncio.start_server(_accepting(inner_port, tunnels), host, port)
     bound = server.sockets[0].getsockname()[1]
-    return Front(
-        url=f"http://{host}:{bound}", ca_pem=authority.cert_pem.bytes(), server=server, tunnels=tunnels
-    )
+    return Front(url=f"http://{host}:{bound}", ca_pem=authority.cert_pem.bytes(), server=server, tunnels=tunnels)
 
 
 def _accepting(

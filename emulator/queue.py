@@ -122,7 +122,9 @@ class FalQueue:
         for waiting in self._waiting.values():
             waiting.clear()
         self._by_order.clear()
-        self._running.clear()
+        for request in self._ledger.requests:
+            if request.status is not Status.COMPLETED:
+                self._complete(request, outcomes.cancelled())
         self._ledger.clear()
         for task in tasks:
             task.cancel()

@@ -50,9 +50,7 @@ class Behaviour(BaseModel):
 class Settings(Behaviour, BaseSettings):
     """Everything a process of the emulator is started with."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="SEGUE_EMULATOR_", extra="ignore", frozen=True, populate_by_name=True
-    )
+    model_config = SettingsConfigDict(env_prefix="SEGUE_EMULATOR_", extra="ignore", frozen=True, populate_by_name=True)
 
     host: str = "127.0.0.1"
     port: int = Field(default=0, ge=0, le=65_535)

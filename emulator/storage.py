@@ -117,16 +117,12 @@ class FileStore:
         )
         return True
 
-    def begin_multipart(
-        self, *, name: str, content_type: str, file_seconds: float | None = None
-    ) -> tuple[str, str]:
+    def begin_multipart(self, *, name: str, content_type: str, file_seconds: float | None = None) -> tuple[str, str]:
         """Open an upload in parts and return its future key and its upload id."""
         key, upload_id = self.reserve(name), secrets.token_hex(16)
         folder = self._root / f"parts-{upload_id}"
         folder.mkdir(parents=True)
-        self._multiparts[upload_id] = _Multipart(
-            folder=folder, content_type=content_type, file_seconds=file_seconds
-        )
+        self._multiparts[upload_id] = _Multipart(folder=folder, content_type=content_type, file_seconds=file_seconds)
         return key, upload_id
 
     async def add_part(self, upload_id: str, number: int, data: bytes) -> str | None:
@@ -162,7 +158,8 @@ def content_type_of(name: str, declared: str | None) -> str:
     """Choose the content type of an upload: the declared one, or else by its name."""
     if declared and declared != _GENERIC:
         return declared
-    return mimetypes.guess_type(name)[0] or _GENERIC
+    guessed = mimetypes.guess_type(name)[0] or _GENERIC
+    return "audio/wav" if guessed == "audio/x-wav" else guessed
 
 
 def _safe(name: str) -> str:

@@ -71,9 +71,7 @@ class CdnApi:
         try:
             named = json.loads(await request.read())["parts"]
             parts = {int(part["partNumber"]): str(part["etag"]) for part in named}
-            found = await self._files.complete_multipart(
-                request.match_info["upload_id"], _key(request), parts
-            )
+            found = await self._files.complete_multipart(request.match_info["upload_id"], _key(request), parts)
         except (ValueError, TypeError, KeyError, MissingPartError):
             return answers.from_fal({"detail": "Invalid parts"}, status=400)
         return answers.from_fal({"access_url": self._url(request, _key(request))}) if found else _gone()

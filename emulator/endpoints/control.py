@@ -74,9 +74,7 @@ class ControlApi:
         return web.json_response(changed.model_dump())
 
     async def _faults(self, _request: web.Request) -> web.StreamResponse:
-        orders = [
-            order.model_dump(mode="json", exclude_none=True) for order in self._context.faults.open_orders()
-        ]
+        orders = [order.model_dump(mode="json", exclude_none=True) for order in self._context.faults.open_orders()]
         return web.json_response({"faults": orders, "known": list(Fault)})
 
     async def _order(self, request: web.Request) -> web.StreamResponse:

@@ -86,9 +86,7 @@ class QueueApi:
         if isinstance(found, web.Response):
             return found
         if found.outcome is None:
-            return answers.from_fal(
-                {"detail": "Request is still in progress"}, status=400, request_id=found.id
-            )
+            return answers.from_fal({"detail": "Request is still in progress"}, status=400, request_id=found.id)
         found.result_reads += 1
         order = self._context.faults.take(Phase.RESULT, found.endpoint)
         match order.fault if order else None:

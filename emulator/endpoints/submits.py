@@ -36,9 +36,7 @@ async def submit(context: Context, request: web.Request) -> web.StreamResponse:
     return await _answer(context, request, accepted, order)
 
 
-async def read_submission(
-    context: Context, request: web.Request, *, suffix: str = ""
-) -> Submission | web.Response:
+async def read_submission(context: Context, request: web.Request, *, suffix: str = "") -> Submission | web.Response:
     """Read what is asked for, or return the answer that refuses it.
 
     A *suffix* is an end of the path that is no part of the endpoint.

@@ -3,11 +3,11 @@
 import asyncio
 import base64
 import hashlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
-
-from PIL import Image
 
 from emulator.downloads import Downloads
 from emulator.models.plans import MusicPlan, SpeechPlan, VideoPlan, seconds_of, timing_of
@@ -22,7 +22,6 @@ from emulator.storage import FileStore, content_type_of
 _TINY: Final = (64, 36)
 _SMALLEST_SIDE: Final = 14
 _LARGEST_SIDE: Final = 14_142
-_PLAIN_SIZE: Final = (640, 360)
 
 
 @dataclass(frozen=True)
@@ -68,18 +67,17 @@ class Artists:
     async def video(self, plan: VideoPlan, values: JsonObject) -> tuple[Path, float]:
         """Render the video of *plan*, and return it with its duration in seconds."""
         fields = [field for field in (plan.start, plan.end) if field and values.get(field)]
-        sources = await asyncio.gather(*(self._picture(values[field], field) for field in fields))
+        given = await asyncio.gather(*(self._picture(values[field], field) for field in fields))
+        if self._tiny or not given:
+            given = [await self.studio.produce("plain", "plain.png", _in_thread(pictures.plain))]
+        longer_side = max(_TINY) if self._tiny else self.behaviour.current.video_width
+        size = await asyncio.to_thread(pictures.frame_size, given[0], longer_side)
         frames, rate = timing_of(plan, values)
-        audio = bool(plan.audio and values.get(plan.audio))
-        shown = [] if self._tiny else [picture for _, picture in sources]
-        shown = shown or [Image.new("RGB", _PLAIN_SIZE, (40, 60, 90))]
-        size = pictures.frame_size(shown[0], max(_TINY) if self._tiny else self.behaviour.current.video_width)
-        shot = video.Shot(size=size, frames=frames, rate=rate, audio=audio)
-        digests = ["tiny"] if self._tiny else [digest for digest, _ in sources]
+        shot = video.Shot(size=size, frames=frames, rate=rate, audio=bool(plan.audio and values.get(plan.audio)))
         path = await self.studio.produce(
-            ["video", digests, size, frames, rate, audio],
+            ["video", [str(picture) for picture in given], size, frames, rate, shot.audio],
             "output.mp4",
-            lambda path: video.film(self.ffmpeg, shot, shown, path),
+            lambda path: video.film(self.ffmpeg, shot, given, path),
         )
         return path, shot.seconds
 
@@ -90,10 +88,8 @@ class Artists:
         seed = 0 if self._tiny else seed
         name = "output.png" if values["output_format"] == "png" else "output.jpg"
 
-        async def draw(path: Path) -> None:
-            await asyncio.to_thread(pictures.draw_prompt, prompt, size=size, seed=seed, path=path)
-
-        return await self.studio.produce(["image", prompt, size, seed], name, draw), size
+        draw = partial(pictures.draw_prompt, prompt, size, seed)
+        return await self.studio.produce(["image", prompt, size, seed], name, _in_thread(draw)), size
 
     async def speech(self, plan: SpeechPlan, values: JsonObject) -> tuple[Path, float]:
         """Speak the text, and return the sound with its duration in seconds."""
@@ -123,10 +119,20 @@ class Artists:
         )
         return path, seconds
 
-    async def _picture(self, url: str, field: str) -> tuple[str, Image.Image]:
+    async def _picture(self, url: str, field: str) -> Path:
+        """Fetch a picture and return it as a PNG; the same bytes always give the same path."""
         data = await self.downloads.fetch(url, field=field)
-        picture = await asyncio.to_thread(pictures.decoded, data, field=field)
-        return hashlib.sha256(data).hexdigest(), picture
+        digest = hashlib.sha256(data).hexdigest()
+        normalize = _in_thread(partial(pictures.normalize, data))
+        try:
+            return await self.studio.produce(["picture", digest], "picture.png", normalize)
+        except pictures.UnreadablePictureError as error:
+            message = "Failed to load the image. Please ensure the image file is not corrupted."
+            raise ModelError(detail([field], message, "image_load_error")) from error
+
+
+def _in_thread(write: Callable[[Path], None]) -> Callable[[Path], Awaitable[None]]:
+    return lambda path: asyncio.to_thread(write, path)
 
 
 def _image_size(wanted: Any) -> pictures.Size:
@@ -138,9 +144,7 @@ def _image_size(wanted: Any) -> pictures.Size:
         value = wanted.get(side, 512)
         if not isinstance(value, int) or not _SMALLEST_SIDE <= value <= _LARGEST_SIDE:
             message = f"Input should be between {_SMALLEST_SIDE} and {_LARGEST_SIDE}"
-            raise ModelError(
-                detail(["image_size", side], message, "less_than_equal", ctx={"le": _LARGEST_SIDE})
-            )
+            raise ModelError(detail(["image_size", side], message, "less_than_equal", ctx={"le": _LARGEST_SIDE}))
         sides.append(value)
     return sides[0], sides[1]
 

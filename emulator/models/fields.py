@@ -61,9 +61,7 @@ def choice(name: str, allowed: Sequence[Any], default: Any = None) -> Input:
     return Input(name=name, kinds=(kind,), default=default, one_of=tuple(allowed))
 
 
-def number(
-    name: str, default: float | None = None, *, ge: float | None = None, le: float | None = None
-) -> Input:
+def number(name: str, default: float | None = None, *, ge: float | None = None, le: float | None = None) -> Input:
     """A number, whole or not."""
     return Input(name=name, kinds=("number",), default=default, ge=ge, le=le)
 

@@ -9,8 +9,6 @@ from typing import Final
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
 
-from emulator.outcomes import ModelError, detail
-
 Size = tuple[int, int]
 
 #: Width and height of the named sizes, in pixels.
@@ -22,35 +20,49 @@ NAMED_SIZES: Final[dict[str, Size]] = {
     "landscape_4_3": (1024, 768),
     "landscape_16_9": (1024, 576),
 }
+#: The longest side a video can have, in pixels; see `Behaviour.video_width`.
+_LARGEST_SIDE: Final = 1920
 
 
-def decoded(data: bytes, *, field: str) -> Image.Image:
-    """Decode a picture completely, upright and in RGB.
+class UnreadablePictureError(Exception):
+    """The bytes are no picture Pillow can read to its end."""
+
+
+def normalize(data: bytes, path: Path) -> None:
+    """Decode a picture completely and write it as an upright RGB PNG no larger than a video can be.
 
     Raises:
-        ModelError: `image_load_error` when it is none.
+        UnreadablePictureError: it is no picture, or a broken one.
     """
     try:
         with Image.open(io.BytesIO(data)) as picture:
-            return ImageOps.exif_transpose(picture).convert("RGB")
+            upright = ImageOps.exif_transpose(picture).convert("RGB")
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError) as error:
-        message = "Failed to load the image. Please ensure the image file is not corrupted."
-        raise ModelError(detail([field], message, "image_load_error")) from error
+        raise UnreadablePictureError from error
+    upright.thumbnail((_LARGEST_SIDE, _LARGEST_SIDE), Image.Resampling.LANCZOS)
+    upright.save(path, compress_level=1)
 
 
-def frame_size(picture: Image.Image, longer_side: int) -> Size:
-    """Return the even size with the aspect of *picture* and about *longer_side* pixels."""
-    scale = longer_side / max(picture.size)
-    width, height = (max(2, round(side * scale / 2) * 2) for side in picture.size)
+def plain(path: Path) -> None:
+    """Write the picture that stands for a missing one."""
+    Image.new("RGB", (640, 360), (40, 60, 90)).save(path)
+
+
+def frame_size(path: Path, longer_side: int) -> Size:
+    """Return the even size with the aspect of the picture and about *longer_side* pixels."""
+    with Image.open(path) as picture:
+        scale = longer_side / max(picture.size)
+        width, height = (max(2, round(side * scale / 2) * 2) for side in picture.size)
     return width, height
 
 
-def write_frame(picture: Image.Image, size: Size, path: Path) -> None:
-    """Write *picture*, scaled and cropped to fill *size*, as a PNG."""
-    ImageOps.fit(picture, size, Image.Resampling.LANCZOS).save(path, compress_level=1)
+def write_frame(source: Path, size: Size, path: Path) -> None:
+    """Write the picture at *source*, scaled and cropped to fill *size*, as a PNG."""
+    with Image.open(source) as picture:
+        ImageOps.fit(picture, size, Image.Resampling.LANCZOS).save(path, compress_level=1)
 
 
-def draw_prompt(prompt: str, *, size: Size, seed: int, path: Path) -> None:
+def draw_prompt(prompt: str, size: Size, seed: int, path: Path) -> None:
     """Draw *prompt*, wrapped and centred, on a gradient whose colours follow from prompt and seed."""
     digest = hashlib.sha256(f"{seed}:{prompt}".encode()).digest()
     dark = tuple(channel // 3 for channel in digest[:3])
@@ -69,15 +81,11 @@ def _write_centred(picture: Image.Image, prompt: str) -> None:
         font = ImageFont.load_default(size=max(8, height / (lines_wanted * 1.6)))
         columns = max(4, int(width * 0.9 / (font.getlength("n") or 1)))
         wrapped = textwrap.fill(prompt or " ", columns, max_lines=lines_wanted, placeholder=" ...")
-        box = draw.multiline_textbbox(
-            (width / 2, height / 2), wrapped, font=font, anchor="mm", align="center"
-        )
+        box = draw.multiline_textbbox((width / 2, height / 2), wrapped, font=font, anchor="mm", align="center")
         if (box[2] - box[0] <= width * 0.95 and box[3] - box[1] <= height * 0.9 and "..." not in wrapped) or (
             lines_wanted == 23
         ):
             break
     shadow = (width / 2 + 2, height / 2 + 2)
     draw.multiline_text(shadow, wrapped, font=font, anchor="mm", align="center", fill=(0, 0, 0))
-    draw.multiline_text(
-        (width / 2, height / 2), wrapped, font=font, anchor="mm", align="center", fill=(255, 255, 255)
-    )
+    draw.multiline_text((width / 2, height / 2), wrapped, font=font, anchor="mm", align="center", fill=(255, 255, 255))

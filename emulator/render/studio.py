@@ -29,6 +29,7 @@ class Studio:
         task = self._made.get(digest)
         if task is None or (task.done() and (task.cancelled() or task.exception())):
             task = asyncio.create_task(self._make(name, make))
+            task.add_done_callback(_seen)
             self._made[digest] = task
         return await asyncio.shield(task)
 
@@ -44,3 +45,9 @@ class Studio:
             path = self._files.new_path(name)
             await make(path)
             return path
+
+
+def _seen(task: asyncio.Task[Path]) -> None:
+    """Take note of a failure, also when everybody who waited for it has gone."""
+    if not task.cancelled():
+        task.exception()

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from PIL import Image
-
 from emulator.render import pictures, sound
 from emulator.render.ffmpeg import Ffmpeg
 
@@ -33,7 +31,7 @@ class Shot:
         return self.frames / self.rate
 
 
-async def film(ffmpeg: Ffmpeg, shot: Shot, shown: list[Image.Image], target: Path) -> None:
+async def film(ffmpeg: Ffmpeg, shot: Shot, shown: list[Path], target: Path) -> None:
     """Write the video of one picture, or of the way from the first to the second."""
     if len(shown) == 1:
         await _zoom(ffmpeg, shot, shown[0], target)
@@ -41,9 +39,7 @@ async def film(ffmpeg: Ffmpeg, shot: Shot, shown: list[Image.Image], target: Pat
         await _cross_fade(ffmpeg, shot, shown[0], shown[1], target)
 
 
-async def _cross_fade(
-    ffmpeg: Ffmpeg, shot: Shot, first: Image.Image, last: Image.Image, target: Path
-) -> None:
+async def _cross_fade(ffmpeg: Ffmpeg, shot: Shot, first: Path, last: Path, target: Path) -> None:
     """Fade from *first* to *last*, holding each for a moment at its end."""
     start, end = target.with_suffix(".first.png"), target.with_suffix(".last.png")
     await asyncio.to_thread(pictures.write_frame, first, shot.size, start)
@@ -65,7 +61,7 @@ async def _cross_fade(
     await _encode(ffmpeg, shot, pictures_in, graph, target)
 
 
-async def _zoom(ffmpeg: Ffmpeg, shot: Shot, picture: Image.Image, target: Path) -> None:
+async def _zoom(ffmpeg: Ffmpeg, shot: Shot, picture: Path, target: Path) -> None:
     """Begin with the whole *picture* and move slowly towards its middle."""
     still = target.with_suffix(".first.png")
     await asyncio.to_thread(pictures.write_frame, picture, shot.size, still)
