@@ -94,6 +94,6 @@ class Lane:
         return httpx.Response(
             response.status_code,
             headers=[(name, value) for name, value in response.headers.raw if name.lower() not in _FRAMING],
-            stream=httpx.ByteStream(bytes(body)),
+            content=bytes(body),
             extensions={"http_version": response.extensions.get("http_version", b"HTTP/1.1")},
         )

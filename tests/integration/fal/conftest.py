@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.integration.fal.raw_fal import raw_fal
+from workers.fal.gateway import FalGateway
+from workers.fal.limits import Limits, Timeouts
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tests.integration.fal.raw_fal import RawFal
+
+KEY = "key-id-0123456789:key-secret-0123456789"
+
+
+@pytest.fixture
+async def fal() -> AsyncIterator[RawFal]:
+    """A raw server in fal's place."""
+    async with raw_fal() as server:
+        yield server
+
+
+@pytest.fixture
+async def gateway(fal: RawFal) -> AsyncIterator[FalGateway]:
+    """A gateway that is impatient, and takes short answers only."""
+    short = timedelta(seconds=0.3)
+    opened = FalGateway(
+        key=KEY,
+        base_url=fal.url,
+        limits=Limits(answer_bytes=10_000),
+        timeouts=Timeouts(turn=short, submit=short, poll=short, result=short, cancel=3 * short),
+    )
+    yield opened
+    await opened.aclose()
