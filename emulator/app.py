@@ -32,6 +32,8 @@ from emulator.storage import FileStore
 _LARGEST_BODY: Final = 256 * 1024 * 1024
 #: How long open connections may live on when the emulator stops, in seconds.
 _GRACE: Final = 0.2
+#: Connections that may wait to be accepted: a load test opens many at once.
+_BACKLOG: Final = 1024
 
 
 class _Face(Protocol):
@@ -69,10 +71,10 @@ async def _start(settings: Settings, stack: AsyncExitStack) -> Emulator:
         stack.enter_context(tempfile.TemporaryDirectory(prefix="segue-emulator-", ignore_cleanup_errors=True))
     )
     context, downloads = await _assemble(settings, root, stack)
-    runner = web.AppRunner(_application(context), access_log=None, handler_cancellation=True)
+    runner = web.AppRunner(_application(context), access_log=None, handler_cancellation=True, shutdown_timeout=_GRACE)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
-    site = web.TCPSite(runner, settings.host, settings.port, shutdown_timeout=_GRACE)
+    site = web.TCPSite(runner, settings.host, settings.port, backlog=_BACKLOG)
     await site.start()
     port = int(runner.addresses[0][1])
     url = f"http://{settings.host}:{port}"

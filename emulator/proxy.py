@@ -50,7 +50,7 @@ async def start(runner: web.AppRunner, *, host: str, port: int) -> Front:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(*hosts.ALL, *_LOCAL_NAMES).configure_cert(context)
     known = {address[1] for address in runner.addresses}
-    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context, shutdown_timeout=0.2).start()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
     inner_port = next(int(address[1]) for address in runner.addresses if address[1] not in known)
     tunnels: set[asyncio.Task[None]] = set()
     server = await asyncio.start_server(_accepting(inner_port, tunnels), host, port)

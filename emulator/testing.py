@@ -4,7 +4,7 @@ It never retries and hides nothing, so a test sees exactly what the wire says.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -16,6 +16,13 @@ from emulator.records import JsonObject
 _INTERVAL: Final = 0.01
 #: Seconds a test waits for something before it fails.
 _PATIENCE: Final = 20.0
+
+
+async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Return as soon as *condition* holds; TimeoutError when it does not come to hold."""
+    async with asyncio.timeout(_PATIENCE):
+        while not await condition():  # noqa: ASYNC110 - the condition lies in another process
+            await asyncio.sleep(_INTERVAL)
 
 
 class EmulatorClient:
@@ -56,12 +63,14 @@ class EmulatorClient:
 
     async def until(self, path: str, status: str) -> JsonObject:
         """Poll until the request has *status*, and return the status object."""
-        async with asyncio.timeout(_PATIENCE):
-            while True:
-                body: JsonObject = (await self.status(path)).json()
-                if body.get("status") == status:
-                    return body
-                await asyncio.sleep(_INTERVAL)
+        body: JsonObject = {}
+
+        async def reached() -> bool:
+            body.update((await self.status(path)).json())
+            return body.get("status") == status
+
+        await eventually(reached)
+        return body
 
     async def result(self, path: str) -> httpx.Response:
         """Fetch the result."""
