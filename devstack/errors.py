@@ -17,6 +17,15 @@ class RedisMissingError(DevstackError):
         )
 
 
+class DataInUseError(DevstackError):
+    """Another Redis of ours keeps its data in the same folder."""
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(
+            f"Another Redis uses {folder}: does `make run` run already? SEGUE_DEV_DIR names another folder."
+        )
+
+
 class ProcessDiedError(DevstackError):
     """A process ended before it was ready; the message ends with what it wrote last."""
 

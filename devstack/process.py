@@ -118,9 +118,7 @@ class ChildProcess:
             start_new_session=True,
         )
 
-    async def start(
-        self, ready: str | Callable[[], Awaitable[bool]], *, timeout: float = START_SECONDS
-    ) -> None:
+    async def start(self, ready: str | Callable[[], Awaitable[bool]], *, timeout: float = START_SECONDS) -> None:
         """Start it and return when it is ready.
 
         Args:
@@ -167,15 +165,20 @@ class ChildProcess:
     async def stop(self, *, grace: float = GRACE_SECONDS) -> int:
         """End it, and all it has started, by SIGTERM, then SIGKILL; return how it ended."""
         self.send_signal(signal.SIGTERM)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.wait(), grace)
-        return await self.kill()
+        try:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.wait(), grace)
+        finally:  # also when we are told to hurry
+            self._kill_group()
+        return await self.wait()
 
     async def kill(self) -> int:
         """End it and all it has started by SIGKILL, at once, and return how it ended."""
-        if self._popen is None:
-            return 0
-        # Also after its own end: what it started (an ffmpeg) may still run in its group.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._popen.pid, signal.SIGKILL)
+        self._kill_group()
         return await self.wait()
+
+    def _kill_group(self) -> None:
+        # Also after its own end: what it started (an ffmpeg) may still run in its group.
+        if self._popen is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._popen.pid, signal.SIGKILL)

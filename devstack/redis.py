@@ -7,17 +7,18 @@ started again on the same port and folder, as a test of durability wants it.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import re
 import shutil
 import subprocess
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, BinaryIO, Final, Literal
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from devstack.errors import ProcessDiedError, RedisMissingError
+from devstack.errors import DataInUseError, ProcessDiedError, RedisMissingError
 from devstack.ports import LOOPBACK, free_port
 from devstack.process import ChildProcess
 
@@ -79,6 +80,7 @@ class RedisServer:
         self._port = port
         self._appendfsync = appendfsync
         self._process: ChildProcess | None = None
+        self._lock: BinaryIO | None = None
 
     @property
     def url(self) -> str:
@@ -100,23 +102,32 @@ class RedisServer:
 
         Raises:
             RedisMissingError: there is no Redis on this machine.
+            DataInUseError: another one keeps its data there.
             ProcessDiedError: it ended at once; the message ends with its log.
         """
         server = find_server()
         self._data_dir.mkdir(parents=True, exist_ok=True)
+        self._lock_data_dir()
+        try:
+            await self._start_somewhere(server)
+        except BaseException:
+            self._unlock_data_dir()
+            raise
+
+    async def _start_somewhere(self, server: str) -> None:
         if self._port is not None:
-            return await self._start_on(server, self._port)
-        for last in (False,) * (START_ATTEMPTS - 1) + (True,):
+            await self._start_on(server, self._port)
+            return
+        for attempt in range(1, START_ATTEMPTS + 1):
             port = free_port()
             try:
                 await self._start_on(server, port)
             except ProcessDiedError:
-                if last:
+                if attempt == START_ATTEMPTS:
                     raise
             else:
                 self._port = port
-                return None
-        return None
+                return
 
     async def _start_on(self, server: str, port: int) -> None:
         process = ChildProcess("Redis", [server, *self._arguments(port)], log_path=self._log_path)
@@ -144,11 +155,29 @@ class RedisServer:
         """End it in order; its data stay in its folder."""
         if self._process is not None:
             await self._process.stop()
+        self._unlock_data_dir()
 
     async def kill(self) -> None:
         """End it by SIGKILL, as a crash would."""
         if self._process is not None:
             await self._process.kill()
+        self._unlock_data_dir()
+
+    def _lock_data_dir(self) -> None:
+        """Keep others out of the folder: two that append to one file would destroy it."""
+        self._unlock_data_dir()
+        lock = (self._data_dir / "lock").open("wb")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.close()
+            raise DataInUseError(str(self._data_dir)) from error
+        self._lock = lock
+
+    def _unlock_data_dir(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     async def restart(self) -> None:
         """End it in order if it runs, and start it again on the same port and folder."""

