@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from devstack.emulator import EmulatorControl
 from devstack.errors import DevstackError, ProcessDiedError
@@ -24,8 +24,10 @@ from devstack.redis import AppendFsync, RedisServer
 from devstack.settings import Settings, child_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Coroutine, Mapping
     from types import TracebackType
+
+T = TypeVar("T")
 
 #: The emulator takes any key that is not empty; a real one is never shown to it.
 EMULATOR_KEY: Final = "local:emulator"
@@ -61,9 +63,7 @@ class Stack:
         self.redis: RedisServer | None = (
             None
             if settings.redis_url
-            else RedisServer(
-                settings.dev_dir / "redis", log_path=self._logs / "redis.log", appendfsync=appendfsync
-            )
+            else RedisServer(settings.dev_dir / "redis", log_path=self._logs / "redis.log", appendfsync=appendfsync)
         )
         """Our own Redis; None when somebody else's is used."""
         self.servers: list[ServerProcess] = []
@@ -92,11 +92,23 @@ class Stack:
         return self.servers[0].address
 
     @property
+    def fal_base_url(self) -> str | None:
+        """What stands in for fal; None: fal itself is used, and paid."""
+        return self._emulator.url if self._emulator else self._settings.fal_base_url
+
+    @property
+    def fal_key(self) -> str:
+        """The key that is shown to fal, or to what stands in for it."""
+        key = self._settings.fal_key
+        return EMULATOR_KEY if key is None else key.get_secret_value()
+
+    @property
     def fal_environment(self) -> dict[str, str]:
         """How a process reaches fal: the part of its environment."""
-        if self._emulator is not None:
-            return {"SEGUE_FAL_BASE_URL": self._emulator.url, "FAL_KEY": EMULATOR_KEY}
-        return {}
+        return {
+            **({} if self.fal_base_url is None else {"SEGUE_FAL_BASE_URL": self.fal_base_url}),
+            "FAL_KEY": self.fal_key,
+        }
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as resources:
@@ -173,18 +185,23 @@ class Stack:
         emulator = [self._emulator_process] if self._emulator else []
         return [*own_redis, *emulator, *self.servers, *self.workers]
 
-    async def until_one_dies(self) -> None:
-        """Wait as long as all processes live.
+    async def while_alive(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do *work* as long as all processes live, and return what it returns.
 
         Raises:
-            ProcessDiedError: one has ended; the message ends with its log.
+            ProcessDiedError: a process ended, so *work* was given up; the message ends with its log.
         """
-        waits = {asyncio.create_task(process.wait()): process for process in self.processes}
+        working = asyncio.create_task(work)
+        lives = {asyncio.create_task(process.wait()): process for process in self.processes}
+        tasks: list[asyncio.Task[Any]] = [working, *lives]
         try:
-            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                return working.result()
+            dead = next(process for task, process in lives.items() if task.done())
         finally:
-            for wait in waits:
-                wait.cancel()
-        dead = waits[done.pop()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         message = f"{dead.name} ended with code {dead.returncode}.\n{dead.tail()}"
         raise ProcessDiedError(message)
