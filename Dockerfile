@@ -14,12 +14,12 @@ COPY core core
 COPY server server
 COPY workers workers
 COPY emulator emulator
-RUN /opt/build/bin/pip --python /opt/build/bin/python wheel --no-deps --no-build-isolation --wheel-dir /dist ./clients/python .
+RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /dist ./clients/python .
 RUN /opt/build/bin/pip --python /opt/segue/bin/python install --no-cache-dir --no-deps --no-index /dist/*.whl
 COPY deploy/healthcheck.py /opt/segue/bin/healthcheck.py
 
 FROM python:3.11.14-slim-bookworm
-# ffmpeg comes with the imageio-ffmpeg wheel: the build that the tests run, and a fifth of the size of Debian's with
+# ffmpeg comes with the imageio-ffmpeg wheel: the build that the tests run, and a third of the size of Debian's with
 # its libraries. Fonts: Latin, Greek, Cyrillic, Arabic, Hebrew, Indic, Thai ...; for Chinese, Japanese and Korean
 # (90 MB) build with --build-arg FONTS=fonts-noto-cjk.
 ARG FONTS=""
