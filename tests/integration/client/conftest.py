@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+import segue
+
+from tests.integration.client.scripted_server import ScriptedServer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from segue.v1.job_pb2 import Job
+    from segue.v1.job_service_pb2 import WatchJobResponse
+
+    from tests.integration.client.scripted_server import ScriptedJobs
+
+#: Patient enough for a busy machine, quick enough for tests.
+OPTIONS: dict[str, Any] = {
+    "retry": segue.Retry(attempts=4, initial=timedelta(milliseconds=10), maximum=timedelta(milliseconds=50)),
+    "timeout": 5.0,
+    "heartbeat_interval": 0.1,
+}
+
+
+class Face(Protocol):
+    """What both clients can do, in a form that one test can use."""
+
+    async def call(self, name: str, *args: Any, **options: Any) -> Any: ...
+
+    async def watch(self, job_id: str, **options: Any) -> list[WatchJobResponse]: ...
+
+    async def list(self, **filters: Any) -> list[Job]: ...
+
+    async def close(self) -> None: ...
+
+
+class AioFace:
+    def __init__(self, addresses: str, **options: Any) -> None:
+        self.client = segue.aio.Client(addresses, **{**OPTIONS, **options})
+
+    async def call(self, name: str, *args: Any, **options: Any) -> Any:
+        return await getattr(self.client, name)(*args, **options)
+
+    async def watch(self, job_id: str, **options: Any) -> list[WatchJobResponse]:
+        return [event async for event in self.client.watch(job_id, **options)]
+
+    async def list(self, **filters: Any) -> list[Job]:
+        return [job async for job in self.client.list(**filters)]
+
+    async def close(self) -> None:
+        await self.client.close()
+
+
+class SyncFace:
+    def __init__(self, addresses: str, **options: Any) -> None:
+        self.client = segue.Client(addresses, **{**OPTIONS, **options})
+
+    async def call(self, name: str, *args: Any, **options: Any) -> Any:
+        return await asyncio.to_thread(getattr(self.client, name), *args, **options)
+
+    async def watch(self, job_id: str, **options: Any) -> list[WatchJobResponse]:
+        return await asyncio.to_thread(lambda: list(self.client.watch(job_id, **options)))
+
+    async def list(self, **filters: Any) -> list[Job]:
+        return await asyncio.to_thread(lambda: list(self.client.list(**filters)))
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self.client.close)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ScriptedServer]:
+    server = ScriptedServer()
+    await server.start()
+    yield server
+    await server.vanish()
+
+
+@pytest.fixture
+def jobs(server: ScriptedServer) -> ScriptedJobs:
+    return server.jobs
+
+
+@pytest.fixture(params=[AioFace, SyncFace], ids=["aio", "sync"])
+async def connect(request: pytest.FixtureRequest) -> AsyncIterator[Callable[..., Face]]:
+    """Opens clients of either kind, and closes them at the end."""
+    faces: list[Face] = []
+
+    def connect(addresses: str, **options: Any) -> Face:
+        faces.append(request.param(addresses, **options))
+        return faces[-1]
+
+    yield connect
+    for face in faces:
+        await face.close()
+
+
+@pytest.fixture
+async def client(connect: Callable[..., Face], server: ScriptedServer) -> Face:
+    """The client under test, of both kinds in turn."""
+    return connect(server.address)
+
+
+@pytest.fixture
+async def aio_client(server: ScriptedServer) -> AsyncIterator[segue.aio.Client]:
+    """A client whose own watchdog does not interfere."""
+    async with segue.aio.Client(server.address, **{**OPTIONS, "heartbeat_interval": 60}) as client:
+        yield client
