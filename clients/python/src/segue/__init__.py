@@ -78,13 +78,15 @@ _HOMES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-def __getattr__(name: str) -> object:
-    if name in {"aio", "errors"}:
-        return importlib.import_module(f"segue.{name}")
-    for home, names in _HOMES.items():
-        if name in names:
-            return getattr(importlib.import_module(home), name)
-    raise AttributeError(f"module 'segue' has no attribute {name!r}")
+if not TYPE_CHECKING:  # for a type checker this would make every misspelt name an object
+
+    def __getattr__(name: str) -> object:
+        if name in {"aio", "errors"}:
+            return importlib.import_module(f"segue.{name}")
+        for home, names in _HOMES.items():
+            if name in names:
+                return getattr(importlib.import_module(home), name)
+        raise AttributeError(f"module 'segue' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

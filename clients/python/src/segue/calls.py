@@ -65,9 +65,9 @@ class Attempts:
         self._failures += 1
         error = errors.from_call(call)
         if error.code not in TRANSIENT or self._failures >= self._retry.attempts:
-            raise error
+            raise error from call
         delay = self._retry.delay(self._failures, error.retry_after)
         remaining = self._deadline.remaining
         if remaining is not None and delay >= remaining:
-            raise error
+            raise error from call
         return delay

@@ -130,7 +130,7 @@ class Watch:
         self._check_deadline()
         error = errors.from_call(call)
         if not self._is_passing(error):
-            raise error
+            raise error from call
         self._again(str(error), error.retry_after)
 
     def silent(self) -> None:
