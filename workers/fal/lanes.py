@@ -27,8 +27,9 @@ class AnswerTooLargeError(Exception):
 class Lane:
     """Sends requests over at most *width* connections; the others wait in order.
 
-    The waiting happens here and not in httpx's pool, whose cost per request grows with everything that
-    waits in it. Answers come back whole: a connection that breaks while the body is read fails here.
+    Every connection is an httpx transport of its own: one pool over all of them looks at each connection
+    for each request, several times over (measured: 2 ms of processor time per poll with 4 connections,
+    6 ms with 32). Answers come back whole: a connection that breaks while the body is read fails here.
     """
 
     def __init__(self, width: int, *, tls: ssl.SSLContext, max_bytes: int, reuse: bool = True) -> None:
@@ -40,16 +41,16 @@ class Lane:
             reuse: False gives every request a fresh connection: one that waited idle may be closed by
                 fal in the very moment of sending, and then nobody knows whether the request arrived.
         """
-        self._turns = asyncio.Semaphore(width)
         self._max_bytes = max_bytes
-        self._transport = httpx.AsyncHTTPTransport(
-            verify=tls,
-            limits=httpx.Limits(
-                max_connections=width,
-                max_keepalive_connections=width if reuse else 0,
-                keepalive_expiry=_KEEP_ALIVE_SECONDS,
-            ),
+        self._turns = asyncio.Semaphore(width)
+        one = httpx.Limits(
+            max_connections=1,
+            max_keepalive_connections=1 if reuse else 0,
+            keepalive_expiry=_KEEP_ALIVE_SECONDS,
         )
+        self._all = [httpx.AsyncHTTPTransport(verify=tls, limits=one) for _ in range(width)]
+        self._free = list(self._all)
+        """Those without a request; the last one used is taken first, so that few stay warm when few are needed."""
 
     async def send(self, request: httpx.Request) -> httpx.Response:
         """Send *request* once and return the whole answer, whatever its status.
@@ -69,20 +70,23 @@ class Lane:
                 await self._turns.acquire()
         except TimeoutError as error:
             raise httpx.PoolTimeout("No connection became free in time.") from error
+        transport = self._free.pop()
         try:
             async with asyncio.timeout(timeouts.get("read") or _DEFAULT_SECONDS):
-                return await self._exchange(request)
+                return await self._exchange(transport, request)
         except TimeoutError as error:
             raise httpx.ReadTimeout("fal did not answer in time.") from error
         finally:
+            self._free.append(transport)
             self._turns.release()
 
     async def aclose(self) -> None:
         """Close its connections."""
-        await self._transport.aclose()
+        for transport in self._all:
+            await transport.aclose()
 
-    async def _exchange(self, request: httpx.Request) -> httpx.Response:
-        response = await self._transport.handle_async_request(request)
+    async def _exchange(self, transport: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
+        response = await transport.handle_async_request(request)
         body = bytearray()
         try:
             async for chunk in response.aiter_bytes():

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.fal.raw_fal import raw_fal
+from tests.integration.fal.raw_fal import KEY, raw_fal
 from workers.fal.gateway import FalGateway
 from workers.fal.limits import Limits, Timeouts
 
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from tests.integration.fal.raw_fal import RawFal
-
-KEY = "key-id-0123456789:key-secret-0123456789"
 
 
 @pytest.fixture

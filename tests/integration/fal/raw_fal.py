@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     #: Answers one request (head and body) or breaks the connection.
     Script = Callable[["Exchange"], Awaitable[None]]
 
+KEY = "key-id-0123456789:key-secret-0123456789"
 ACCEPTED = {"status": "IN_QUEUE", "request_id": "r-1", "response_url": "u", "status_url": "u", "cancel_url": "u"}
 
 
@@ -66,9 +67,16 @@ class RawFal:
         self.connections = 0
         self.requests: list[Exchange] = []
         self.url = ""
+        self._news = asyncio.Event()
 
     def lines(self, method: str) -> list[str]:
         return [request.line for request in self.requests if request.line.startswith(f"{method} ")]
+
+    async def arrival(self, count: int) -> None:
+        """Wait until *count* requests have arrived."""
+        while len(self.requests) < count:
+            self._news.clear()
+            await self._news.wait()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -78,6 +86,7 @@ class RawFal:
                 if self.reads_requests:
                     await exchange.read()
                     self.requests.append(exchange)
+                    self._news.set()
                 await self.script(exchange)
                 if writer.is_closing() or not self.reads_requests:
                     return

@@ -11,8 +11,7 @@ import httpx
 import pytest
 
 from core.job import ErrorReason
-from tests.integration.fal.conftest import KEY
-from tests.integration.fal.raw_fal import ACCEPTED, never_answer, reply, write_and_reset
+from tests.integration.fal.raw_fal import ACCEPTED, KEY, never_answer, reply, write_and_reset
 from workers.fal.errors import NotAcceptedError, ProviderError, RefusedError, SubmissionUnknownError
 from workers.fal.gateway import FalGateway
 
