@@ -14,7 +14,9 @@ DEFAULT_REDIS_URL: Final = "redis://127.0.0.1:6379/0"
 class StoreSettings(BaseSettings):
     """How to reach the job store and what it keeps. Read from SEGUE_* environment variables."""
 
-    model_config = SettingsConfigDict(env_prefix="SEGUE_", frozen=True, extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="SEGUE_", frozen=True, extra="ignore", populate_by_name=True, use_attribute_docstrings=True
+    )
 
     redis_url: SecretStr = Field(default=SecretStr(DEFAULT_REDIS_URL))
     """redis:// or rediss:// URL, or unix:// socket; secret because it may hold a password."""

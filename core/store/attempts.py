@@ -182,7 +182,8 @@ class AttemptStore:
             None, or the row as it is when it stands in another state; nothing is written then.
 
         Raises:
-            FencedError: the attempt no longer holds the job.
+            FencedError: the attempt no longer holds the job. A SUBMITTED row was written all the same if the intention
+                that it answers still stood: the provider's id of a paid generation must not be lost.
         """
         accepted = generation.state is GenerationState.SUBMITTED
         verdict, *details = await self._scripts["ledger"](
@@ -191,8 +192,14 @@ class AttemptStore:
             JobState.PROCESSING if accepted else "",
             ",".join(sorted(sources_of(JobState.PROCESSING))),
         )
+        if verdict == b"salvaged":
+            raise FencedError(metadata={"salvaged": generation.step})
         _check(verdict)
-        return generation_of(details[0]) if verdict == b"conflict" and details[0] else None
+        if verdict != b"conflict":
+            return None
+        if not details[0]:
+            raise LookupError(f"the ledger has no row of the step {generation.step!r}")
+        return generation_of(details[0])
 
     async def output(self, key: AttemptKey, step: str) -> bytes | None:
         """Return what a completed generation made (JSON)."""

@@ -42,7 +42,7 @@ def connect(url: str, *, timeout: timedelta, connections: int = 32) -> Redis:
         retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=1), RETRIES),
         retry_on_error=list(TRANSIENT),
     )
-    return Redis(connection_pool=pool)
+    return Redis.from_pool(pool)
 
 
 @contextmanager

@@ -166,9 +166,15 @@ class JobStore:
         return await self.get(tenant, job_id)
 
     async def events(self, tenant: Tenant, job_id: JobId, *, after: int) -> list[Event]:
-        """Return up to PAGE events after a sequence, in order. Whether a gap stands before them, the caller checks."""
+        """Return up to PAGE events after a sequence, in order. Whether a gap stands before them, the caller checks.
+
+        Raises:
+            JobNotFoundError: the job has expired; nobody will add to its log.
+        """
         with translated():
             entries = await self._redis.xrange(self.keys.log(tenant, job_id), min=f"({after}-0", max="+", count=PAGE)
+            if not entries and not await self._redis.exists(self.keys.job(tenant, job_id)):
+                raise JobNotFoundError(metadata={"job_id": job_id})
         return [event_of(tenant, fields[b"e"]) for _, fields in cast("list[tuple[bytes, Record]]", entries)]
 
 

@@ -92,7 +92,8 @@ class JobIndex:
 
     async def _step(self, walked: list[str], low: str, high: str) -> list[JobId]:
         """Return the next ids of the walked indexes together, newest first, STEP at most."""
-        pipeline = self._redis.pipeline(transaction=False)
+        # At one instant: between two reads a job could move out of the index not yet read into the one read already.
+        pipeline = self._redis.pipeline(transaction=len(walked) > 1)
         for key in walked:
             pipeline.zrevrangebylex(key, max=high, min=low, start=0, num=STEP)
         lists = cast("list[list[bytes]]", await pipeline.execute())
@@ -103,7 +104,7 @@ class JobIndex:
         """Return those of the ids that stand in some index of every group."""
         if not ids or not checked:
             return ids
-        pipeline = self._redis.pipeline(transaction=False)
+        pipeline = self._redis.pipeline(transaction=True)  # at one instant, as in _step
         for group in checked:
             for key in group:
                 pipeline.zmscore(key, list[str](ids))

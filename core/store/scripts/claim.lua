@@ -14,15 +14,18 @@ local ends = int(now + lease)
 local function hold(tenant, id, attempt)
   local member = tenant .. '/' .. id
   redis.call('ZADD', key('leases'), ends, member)
-  redis.call('SET', nonce, member, 'EX', 60)
+  redis.call('SET', nonce, attempt .. ' ' .. member, 'EX', 60)
   return {'claimed', tenant, id, attempt, redis.call('HGETALL', key('job', tenant, id))}
 end
 
 local again = redis.call('GET', nonce)
 if again then
-  local tenant, id = string.match(again, '^(.-)/(.+)$')
-  local attempt = redis.call('HGET', key('job', tenant, id), 'attempt')
-  if attempt then return {'claimed', tenant, id, tonumber(attempt), redis.call('HGETALL', key('job', tenant, id))} end
+  local attempt, tenant, id = string.match(again, '^(%d+) (.-)/(.+)$')
+  local current = redis.call('HGET', key('job', tenant, id), 'attempt')
+  -- Unless that attempt was lost meanwhile: another worker may have the job.
+  if current == attempt and redis.call('ZSCORE', key('leases'), tenant .. '/' .. id) then
+    return hold(tenant, id, tonumber(attempt))
+  end
 end
 
 -- A cancellation that lost its worker goes first: it holds up its caller and takes no provider slot.
@@ -38,8 +41,8 @@ redis.call('ZREMRANGEBYSCORE', key('provider'), '-inf', int(now))
 local provider_is_full = redis.call('ZCARD', key('provider')) >= policy.provider
 local open = {}
 for _, kind in ipairs(KINDS) do
-  local rule = policy.kinds[kind]
-  local full = rule.cap > 0 and redis.call('SCARD', key('running', 'kind', kind)) >= rule.cap
+  local rule = policy.kinds[kind]  -- none: this worker has no recipe for the kind
+  local full = not rule or rule.cap > 0 and redis.call('SCARD', key('running', 'kind', kind)) >= rule.cap
   if not full and not (rule.provider == 1 and provider_is_full) then open[#open + 1] = kind end
 end
 
@@ -75,9 +78,12 @@ for _, class in ipairs(order) do
   local tenant, id, kind = best_in(class)
   if id then
     local job = key('job', tenant, id)
-    local service = tonumber(redis.call('ZSCORE', key('ready', class), tenant))
+    -- The clock never goes back: a tenant that its caps held up has earned no credit either.
+    local had = tonumber(redis.call('ZSCORE', key('ready', class), tenant))
+    local service = math.max(had, tonumber(redis.call('GET', key('clock', class)) or '0'))
     redis.call('SET', key('clock', class), service)
-    redis.call('ZINCRBY', key('ready', class), 1, tenant)
+    redis.call('ZADD', key('ready', class), service + 1, tenant)
+    redis.call('ZREMRANGEBYSCORE', key('service', class), '-inf', service)
     redis.call('INCR', key('claims'))
     dequeue(tenant, id, kind, redis.call('HGET', job, 'priority'))
     redis.call('SADD', key('running', 'tenant', tenant), id)

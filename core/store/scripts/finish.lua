@@ -6,7 +6,8 @@
 --     [8] outcome: succeeded | failed | cancelled | retry (after a delay) | interrupted (back to its place, free)
 --     [9] states it may leave, comma-separated   [10] result, '' for none   [11] error: msgpack, '' for none
 --     [12] delay before the next attempt, ms   [13...] provider slots besides the attempt's own
--- A job whose cancellation was asked for meanwhile ends as cancelled, whatever the outcome.
+-- A job whose cancellation was asked for meanwhile ends as cancelled, whatever the outcome; what it made stays in the
+-- ledger.
 -- returns {"ok", state} | {"fenced"}
 local now, keep, template, cap = clock(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
 local tenant, id, attempt, outcome, sources = ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
@@ -14,7 +15,13 @@ local result, failure, delay = ARGV[10], ARGV[11], tonumber(ARGV[12])
 local job = key('job', tenant, id)
 local current, state, kind, priority, created =
   unpack(redis.call('HMGET', job, 'attempt', 'state', 'kind', 'priority', 'created'))
-if current ~= attempt or not redis.call('ZSCORE', key('leases'), tenant .. '/' .. id) then return {'fenced'} end
+if current ~= attempt then return {'fenced'} end
+if not redis.call('ZSCORE', key('leases'), tenant .. '/' .. id) then
+  -- The client library repeats a call whose answer was lost: then the job stands where this outcome has put it.
+  local goal = (outcome == 'retry' or outcome == 'interrupted') and 'pending' or outcome
+  if state == goal or state == 'cancelled' then return {'ok', state} end
+  return {'fenced'}
+end
 
 if state == 'cancelling' and outcome == 'interrupted' then
   -- The worker goes, the cancellation stays to be done: another worker takes it.
@@ -23,7 +30,11 @@ if state == 'cancelling' and outcome == 'interrupted' then
   push_tickets(1, template, cap, now)
   return {'ok', state}
 end
-if state == 'cancelling' then outcome = 'cancelled' elseif not listed(sources, state) then return {'fenced'} end
+if state == 'cancelling' then
+  if outcome ~= 'cancelled' then outcome, result, failure = 'cancelled', '', '' end
+elseif not listed(sources, state) then
+  return {'fenced'}
+end
 
 release(tenant, id, kind)
 for i = 13, #ARGV do redis.call('ZREM', key('provider'), tenant .. '/' .. id .. '/' .. ARGV[i]) end

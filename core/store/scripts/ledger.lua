@@ -6,16 +6,28 @@
 --     [8] states the row may have now, comma-separated; "absent" for no row
 --     [9] output of the generation, '' for none
 --     [10] state the job goes to, '' for none   [11] states it may go there from, comma-separated
--- returns {"ok"} | {"fenced"} | {"conflict", the row as it is}
+-- returns {"ok"} | {"fenced"} | {"salvaged"} | {"conflict", the row as it is}
 local now, keep, tenant, id, attempt = clock(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local step, row, allowed, output, to, sources = ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
 local job, field = key('job', tenant, id), 'gen:' .. step
 local current, state, before = unpack(redis.call('HMGET', job, 'attempt', 'state', field))
-if current ~= attempt or not redis.call('ZSCORE', key('leases'), tenant .. '/' .. id) then return {'fenced'} end
+local known = before and cmsgpack.unpack(before) or {state = 'absent'}
+
+if current ~= attempt or not redis.call('ZSCORE', key('leases'), tenant .. '/' .. id) then
+  -- The provider's id of a paid generation must not be lost with the lease: it may still be added to the intention
+  -- that it answers, for whoever holds the job now.
+  local new = cmsgpack.unpack(row)
+  if new.state == 'submitted' and new.intent == known.intent
+    and (known.state == 'intended' or known.state == 'unknown') then
+    redis.call('HSET', job, field, row)
+    return {'salvaged'}
+  end
+  return {'fenced'}
+end
 
 -- The client library repeats a call whose answer was lost: the same row again is the same write.
 if before ~= row then
-  if not listed(allowed, before and cmsgpack.unpack(before).state or 'absent') then return {'conflict', before or ''} end
+  if not listed(allowed, known.state) then return {'conflict', before or ''} end
   redis.call('HSET', job, field, row)
   if output ~= '' then redis.call('HSET', key('out', tenant, id), step, output) end
 end

@@ -13,10 +13,10 @@
 --   $:index:T:...        zset   job ids, all scores 0: ordered by id, which is by time of creation
 --   $:pending:C:T:K      zset   job id -> rank: priority, then time of creation
 --   $:ready:C            zset   tenant -> service it had, for tenants with pending jobs
---   $:service:C          hash   tenant -> service it had, for those without
---   $:clock:C            string service of the tenant claimed last: where a newly active tenant begins
+--   $:service:C          zset   tenant -> service it had, for those without, while that is ahead of the clock
+--   $:clock:C            string service up to which all have been served: where a newly active tenant begins
 --   $:claims             string how many claims there were: every 20th goes to the lower classes
---   $:claim:N            string "T/J": the claim that nonce N got, for a minute
+--   $:claim:N            string "<attempt> T/J": the claim that nonce N got, for a minute
 --   $:delayed            zset   T/J -> when its next attempt may start, ms
 --   $:leases             zset   T/J -> when the lease of its attempt ends, ms
 --   $:orphans            zset   T/J -> 0: cancelling, and its worker is gone
@@ -66,6 +66,13 @@ local function listed(list, word)
   return string.find(',' .. list .. ',', ',' .. word .. ',', 1, true) ~= nil
 end
 
+-- Call a command whose arguments may be more than fit on Lua's stack; those that belong in pairs stay in pairs.
+local function call_in_chunks(command, name, arguments)
+  for from = 1, #arguments, 1000 do
+    redis.call(command, name, unpack(arguments, from, math.min(from + 999, #arguments)))
+  end
+end
+
 -- The record as a flat array of fields and values, without the spec: what a state change shows of the job.
 local function view(job)
   local all, kept = redis.call('HGETALL', job), {}
@@ -78,16 +85,32 @@ local function view(job)
   return kept
 end
 
--- Log and publish the event whose sequence the record already carries.
+-- Log the event whose sequence the record already carries, and return it as it is published.
 local function append(tenant, id, keep, sequence, now, event)
   local packed = cmsgpack.pack({sequence, now, unpack(event)})
   redis.call('XADD', key('log', tenant, id), 'MAXLEN', '~', keep, int(sequence) .. '-0', 'e', packed)
+  return packed
+end
+
+local function publish(tenant, id, packed)
   redis.call('PUBLISH', key('events', tenant, id), packed)
 end
 
 local function emit(tenant, id, keep, now, event)
   local sequence = redis.call('HINCRBY', key('job', tenant, id), 'sequence', 1)
-  append(tenant, id, keep, sequence, now, event)
+  publish(tenant, id, append(tenant, id, keep, sequence, now, event))
+end
+
+-- Move a job of a batch from one count to another; the batch ends with the last of its jobs.
+local function count_in_batch(batch, from, to, now)
+  redis.call('HINCRBY', batch, 'n:' .. from, -1)
+  redis.call('HINCRBY', batch, 'n:' .. to, 1)
+  if not is_terminal(to) then return redis.call('HDEL', batch, 'ended') end
+  local jobs, ended = redis.call('HGET', batch, 'jobs'), 0
+  for _, count in ipairs(redis.call('HMGET', batch, 'n:succeeded', 'n:failed', 'n:cancelled')) do
+    ended = ended + tonumber(count or '0')
+  end
+  if ended == tonumber(jobs) then redis.call('HSET', batch, 'ended', int(now)) end
 end
 
 -- Move the job to another state: fields, index, batch, event. updates is a flat array of fields and values.
@@ -99,14 +122,10 @@ local function change(tenant, id, keep, now, to, updates)
   if from ~= to then
     redis.call('ZREM', key('index', tenant, 'state', from), id)
     redis.call('ZADD', key('index', tenant, 'state', to), 0, id)
-    if batch then
-      local counts = key('batch', tenant, batch)
-      redis.call('HINCRBY', counts, 'n:' .. from, -1)
-      redis.call('HINCRBY', counts, 'n:' .. to, 1)
-    end
+    if batch then count_in_batch(key('batch', tenant, batch), from, to, now) end
   end
   local sequence = redis.call('HINCRBY', job, 'sequence', 1)
-  append(tenant, id, keep, sequence, now, {'state', from, to, view(job)})
+  publish(tenant, id, append(tenant, id, keep, sequence, now, {'state', from, to, view(job)}))
 end
 
 local function has_pending(class, tenant)
@@ -116,17 +135,20 @@ local function has_pending(class, tenant)
   return false
 end
 
--- Put the job into its place among the pending ones.
-local function enqueue(tenant, id, kind, priority, created)
-  local class = class_of(priority)
-  redis.call('ZADD', key('pending', class, tenant, kind), rank_of(priority, created), id)
+-- Put jobs of a tenant into their places among the pending ones: flat ranks and ids.
+local function enqueue_all(tenant, kind, class, places)
+  call_in_chunks('ZADD', key('pending', class, tenant, kind), places)
   local ready = key('ready', class)
   if not redis.call('ZSCORE', ready, tenant) then
     -- A tenant that had nothing to do begins where the others are: idleness earns no credit.
-    local had = tonumber(redis.call('HGET', key('service', class), tenant) or '0')
+    local had = tonumber(redis.call('ZSCORE', key('service', class), tenant) or '0')
     local others = tonumber(redis.call('GET', key('clock', class)) or '0')
     redis.call('ZADD', ready, math.max(had, others), tenant)
   end
+end
+
+local function enqueue(tenant, id, kind, priority, created)
+  enqueue_all(tenant, kind, class_of(priority), {rank_of(priority, created), id})
 end
 
 -- Take the job from among the pending ones.
@@ -138,7 +160,7 @@ local function dequeue(tenant, id, kind, priority)
     local ready = key('ready', class)
     local had = redis.call('ZSCORE', ready, tenant)
     if had then
-      redis.call('HSET', key('service', class), tenant, had)
+      redis.call('ZADD', key('service', class), had, tenant)
       redis.call('ZREM', ready, tenant)
     end
   end
@@ -147,13 +169,18 @@ end
 -- Push tickets, but no more than cap wait: each wakes a slot, and a slot takes jobs while there are any.
 local function push_tickets(count, template, cap, now)
   local queue, messages = key('dramatiq', 'segue'), key('dramatiq', 'segue.msgs')
-  local room = tonumber(cap) - redis.call('LLEN', queue)
-  for _ = 1, math.min(count, room) do
-    local ticket = 'ticket-' .. int(redis.call('INCR', key('tickets')))
-    local message = string.gsub(template, '@(%a+)@', {TICKET = ticket, NOW = int(now)})
-    redis.call('HSET', messages, ticket, message)
-    redis.call('RPUSH', queue, ticket)
+  count = math.min(count, tonumber(cap) - redis.call('LLEN', queue))
+  if count <= 0 then return end
+  local last = redis.call('INCRBY', key('tickets'), count)
+  local tickets, written = {}, {}
+  for number = last - count + 1, last do
+    local ticket = 'ticket-' .. int(number)
+    tickets[#tickets + 1] = ticket
+    written[#written + 1] = ticket
+    written[#written + 1] = string.gsub(template, '@(%a+)@', {TICKET = ticket, NOW = int(now)})
   end
+  call_in_chunks('HSET', messages, written)
+  call_in_chunks('RPUSH', queue, tickets)
 end
 
 -- End the hold of an attempt on its job: lease, running sets, the attempt's own provider slot.

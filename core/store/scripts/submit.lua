@@ -9,38 +9,47 @@
 local now, keep, template, cap = clock(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
 local tenant, request, digest, batch = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 
+local first = cmsgpack.unpack(ARGV[10])[1]
+local made = batch ~= '' and batch or first
+
 if request ~= '' then
   local known = redis.call('GET', key('request', tenant, request))
   if known then
     local known_digest, known_id = string.match(known, '^(%S*) (%S+)$')
-    return {known_digest == digest and 'duplicate' or 'reused', known_id}
+    if known_id ~= made then return {known_digest == digest and 'duplicate' or 'reused', known_id} end
   end
 end
-
-local first = cmsgpack.unpack(ARGV[10])
 -- The client library repeats a call whose answer was lost: the same ids mean the same submission.
-if redis.call('EXISTS', key('job', tenant, first[1])) == 1 then return {'accepted', now} end
+local created = redis.call('HGET', key('job', tenant, first), 'created')
+if created then return {'accepted', tonumber(created)} end
 
-if request ~= '' then
-  redis.call('SET', key('request', tenant, request), digest .. ' ' .. (batch ~= '' and batch or first[1]))
-end
-local counts, pending = {}, 0
+if request ~= '' then redis.call('SET', key('request', tenant, request), digest .. ' ' .. made) end
+
+-- Sorted sets that many jobs of a batch go into are written once for all of them.
+local indexed, counts, places, pending = {}, {}, {}, 0
 for i = 10, #ARGV do
   local id, kind, state, priority, owner, labels, spec, record = unpack(cmsgpack.unpack(ARGV[i]))
-  local job = key('job', tenant, id)
   record[#record + 1] = 'created'
   record[#record + 1] = int(now)
-  redis.call('HSET', job, 'spec', spec, unpack(record))
+  redis.call('HSET', key('job', tenant, id), 'spec', spec, unpack(record))
+  -- Nobody knows the id yet, so nobody listens: the first event needs no publishing.
+  append(tenant, id, keep, 1, now, {'state', '', state, record})
   for _, index in ipairs(indexes(tenant, kind, state, owner, batch, labels)) do
-    redis.call('ZADD', index, 0, id)
+    local entries = indexed[index] or {}
+    entries[#entries + 1], entries[#entries + 2] = 0, id
+    indexed[index] = entries
   end
   counts[state] = (counts[state] or 0) + 1
   if state == 'pending' then
-    enqueue(tenant, id, kind, priority, now)
+    local line = class_of(priority) .. kind
+    places[line] = places[line] or {kind = kind, class = class_of(priority)}
+    table.insert(places[line], rank_of(priority, now))
+    table.insert(places[line], id)
     pending = pending + 1
   end
-  append(tenant, id, keep, 1, now, {'state', '', state, record})
 end
+for index, entries in pairs(indexed) do call_in_chunks('ZADD', index, entries) end
+for _, line in pairs(places) do enqueue_all(tenant, line.kind, line.class, line) end
 if batch ~= '' then
   local hash = key('batch', tenant, batch)
   redis.call('HSET', hash, 'created', int(now), unpack(cmsgpack.unpack(ARGV[9])))

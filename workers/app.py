@@ -1,0 +1,108 @@
+"""Puts a worker process together, and takes it apart so that no paid work is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
+
+import structlog
+
+from core.store.attempts import AttemptStore, KindRule, Policy
+from core.store.connection import connect
+from workers import control
+from workers.actors import declare, redis_broker
+from workers.async_worker import AsyncWorker
+from workers.attempts import Attempts, RetryPolicy
+from workers.fal.gateway import FalGateway
+from workers.polling import PollPolicy
+from workers.recipes import RECIPES
+from workers.sweeper import sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from workers.settings import WorkerSettings
+
+log = structlog.get_logger(__name__)
+
+#: Connections to Redis that the attempts of a process share.
+CONNECTIONS: Final = 32
+
+
+async def serve(settings: WorkerSettings, *, ready: Callable[[str], None]) -> None:
+    """Work until SIGTERM or SIGINT, then give running jobs back to their places and return.
+
+    Args:
+        ready: called with the worker's id once it takes jobs.
+    """
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stopping.set)
+    url = settings.redis_url.get_secret_value()
+    async with AsyncExitStack() as stack:
+        redis = connect(url, timeout=timedelta(seconds=settings.redis_timeout_seconds), connections=CONNECTIONS)
+        stack.push_async_callback(redis.aclose)
+        gateway = FalGateway(
+            key=settings.fal_key.get_secret_value(),
+            base_url=str(settings.fal_base_url) if settings.fal_base_url else None,
+        )
+        stack.push_async_callback(gateway.aclose)
+        attempts = _attempts(settings, AttemptStore(
+            redis,
+            prefix=settings.key_prefix,
+            events_per_job=settings.events_per_job,
+            lease=settings.lease,
+            policy=Policy(provider_slots=settings.fal_concurrency, kinds={kind: KindRule() for kind in RECIPES}),
+        ), gateway)  # fmt: skip
+        for background in (
+            attempts.keep_leases(),
+            sweep(attempts.store),
+            control.listen(redis, attempts.store.keys.control, attempts.cancel),
+        ):
+            task = asyncio.create_task(background)
+            stack.callback(task.cancel)
+        broker = redis_broker(url, prefix=settings.key_prefix)
+        declare(broker, attempts.work)
+        worker = AsyncWorker(
+            broker, loop=loop, slots=settings.worker_slots, poll_milliseconds=settings.queue_poll_milliseconds
+        )
+        await loop.run_in_executor(None, worker.start)
+        ready(attempts.worker)
+        await stopping.wait()
+        log.info("worker.stopping", running=attempts.running)
+        await _stop(worker, attempts, grace=settings.grace_seconds)
+
+
+def _attempts(settings: WorkerSettings, store: AttemptStore, gateway: FalGateway) -> Attempts:
+    return Attempts(
+        store=store,
+        gateway=gateway,
+        worker=f"{settings.worker_name}-{uuid4().hex[:8]}",
+        lease=settings.lease,
+        polls=PollPolicy(
+            first=timedelta(seconds=settings.poll_seconds), longest=timedelta(seconds=settings.poll_max_seconds)
+        ),
+        retries=RetryPolicy(
+            first=timedelta(seconds=settings.retry_delay_seconds),
+            longest=timedelta(seconds=settings.retry_delay_max_seconds),
+        ),
+    )
+
+
+async def _stop(worker: AsyncWorker, attempts: Attempts, *, grace: float) -> None:
+    """Stop in the order that loses nothing: no more tickets, then the jobs back, then the last acknowledgements."""
+    loop = asyncio.get_running_loop()
+    # Before the jobs go back: or this process would take the tickets that go with them, and spend them on nothing.
+    await loop.run_in_executor(None, worker.pause)
+    attempts.interrupt()
+    if worker.tasks:
+        _, late = await asyncio.wait(worker.tasks, timeout=grace)
+        if late:
+            # Their leases run out, and other workers go on from the ledger.
+            log.warning("worker.left_behind", attempts=len(late))
+    await loop.run_in_executor(None, worker.stop)

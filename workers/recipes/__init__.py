@@ -1,0 +1,35 @@
+"""How each kind of job is made: one module per kind, a plain coroutine over `run.generate`.
+
+A recipe is run again from its beginning in every attempt; steps that are done answer from the ledger.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from core.job import JobKind
+from segue.v1.spec_pb2 import JobSpec
+from workers.recipes.model import model
+from workers.recipes.transition import transition
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from segue.v1.job_pb2 import JobResult
+    from workers.run import Run
+
+    Recipe = Callable[[Run, Any], Awaitable[JobResult]]
+
+#: The kinds that a worker can make, and how.
+RECIPES: Final[Mapping[JobKind, Recipe]] = {JobKind.TRANSITION: transition, JobKind.MODEL: model}
+
+
+async def perform(run: Run) -> JobResult:
+    """Make what the job asks for.
+
+    Raises:
+        JobFailedError: the attempt failed.
+        FencedError: the attempt no longer holds the job.
+    """
+    spec = JobSpec.FromString(run.job.spec or b"")
+    return await RECIPES[run.job.kind](run, getattr(spec, run.job.kind.value))

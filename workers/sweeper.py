@@ -1,0 +1,34 @@
+"""Mends what crashes leave behind: every worker does it, about once a second, and one is enough."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from core.errors import StoreUnavailableError
+from core.store.attempts import BATCH
+
+if TYPE_CHECKING:
+    from core.store.attempts import AttemptStore
+
+log = structlog.get_logger(__name__)
+
+#: Pause between two sweeps, in seconds, on average.
+PAUSE: Final = 1.0
+
+
+async def sweep(store: AttemptStore) -> None:
+    """Return lost jobs to their places, start due retries, replace lost tickets, forget expired jobs; for ever."""
+    while True:
+        try:
+            for verdict, job in await store.sweep():
+                log.warning("sweep.mended", verdict=verdict, job=job)
+            forgotten = BATCH
+            while forgotten == BATCH:
+                forgotten = await store.expire()
+        except StoreUnavailableError:
+            log.warning("sweep.failed")
+        await asyncio.sleep(PAUSE * random.uniform(0.7, 1.3))  # noqa: S311 - spreads load, guards nothing
