@@ -45,9 +45,13 @@ async def _cross_fade(ffmpeg: Ffmpeg, shot: Shot, first: Path, last: Path, targe
     await asyncio.to_thread(pictures.write_frame, first, shot.size, start)
     await asyncio.to_thread(pictures.write_frame, last, shot.size, end)
     hold = max(1, round(shot.frames * _HOLD))
-    still = f"format=yuv420p,loop=-1:1:0,setpts=N/{shot.rate}/TB,trim=end_frame={shot.frames}"
-    fade = f"duration={(shot.frames - 2 * hold) / shot.rate:.6f}:offset={hold / shot.rate:.6f}"
-    graph = f"[0]{still}[a];[1]{still}[b];[a][b]xfade=transition=fade:{fade},format=yuv420p[v]"
+    still = f"loop=-1:1:0,setpts=N/{shot.rate}/TB,trim=end_frame={shot.frames}"
+    times = f"st={hold / shot.rate:.6f}:d={(shot.frames - 2 * hold) / shot.rate:.6f}"
+    # A fading overlay takes half the time of the xfade filter and is as exact at both ends.
+    graph = (
+        f"[0]format=yuv420p,{still}[a];[1]format=yuva420p,{still},fade=t=in:alpha=1:{times}[b];"
+        "[a][b]overlay=format=yuv420:shortest=1,format=yuv420p[v]"
+    )
     pictures_in = [
         "-framerate",
         str(shot.rate),
