@@ -34,6 +34,9 @@ _NOT_NOW: Final = frozenset({409, 425, 429, 503})
 _INPUT: Final = frozenset({400, 404, 405, 411, 413, 414, 415, 422, 431})
 _BALANCE: Final = re.compile(r"locked|balance|top.?up|payment", re.IGNORECASE)
 
+#: What fal's status says of a model that refused its input.
+_INPUT_STATUS: Final = re.compile(r"Invalid status code: 4(00|22)")
+
 _CONTENT_POLICY: Final = "content_policy_violation"
 _CANCELLED: Final = "client_cancelled"
 #: Errors of fal's machinery rather than of the model: a repetition usually runs elsewhere.
@@ -127,8 +130,10 @@ def failed_by_status(completed: Completed) -> GenerationFailedError:
         return GenerationFailedError(completed.error, reason=ErrorReason.CONTENT_REFUSED, metadata=metadata)
     if kind in _UNAVAILABLE:
         reason = ErrorReason.PROVIDER_UNAVAILABLE
+    elif kind == "bad_request" or _INPUT_STATUS.search(completed.error or ""):
+        reason = ErrorReason.INVALID_INPUT
     else:
-        reason = ErrorReason.INVALID_INPUT if kind == "bad_request" else ErrorReason.PROVIDER_ERROR
+        reason = ErrorReason.PROVIDER_ERROR
     # Without a word on the cause a repetition may only pay for the same failure again.
     retryable = kind in _UNAVAILABLE | _MODEL_TROUBLE | _BROKEN
     return GenerationFailedError(completed.error, reason=reason, retryable=retryable, metadata=metadata)

@@ -157,6 +157,21 @@ async def test_a_request_whose_turn_never_comes_gives_up(fal: RawFal) -> None:
     await gateway.aclose()
 
 
+async def test_polls_that_were_given_up_leave_their_connection_to_the_next(fal: RawFal) -> None:
+    gateway = FalGateway(key=KEY, base_url=fal.url, limits=Limits(polls=1))
+    for count in range(1, 6):
+        fal.script = never_answer
+        poll = asyncio.create_task(gateway.status(ENDPOINT, "r-1"))
+        await fal.arrival(2 * count - 1)
+        poll.cancel()
+        await asyncio.gather(poll, return_exceptions=True)
+
+        fal.script = reply(202, QUEUED)
+        async with asyncio.timeout(2):
+            assert await gateway.status(ENDPOINT, "r-1") == Queued(3)
+    await gateway.aclose()
+
+
 async def test_a_result_is_one_request(fal: RawFal, gateway: FalGateway) -> None:
     fal.script = reply(200, {"video": {"url": "u"}})
 

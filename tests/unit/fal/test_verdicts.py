@@ -98,6 +98,12 @@ def test_the_status_alone_is_enough_to_classify(error_type: str | None, reason: 
     assert (failure.reason, failure.retryable, failure.message) == (reason, retryable, "Words")
 
 
+def test_the_status_tells_an_invalid_input() -> None:
+    failure = verdicts.failed_by_status(Completed(error="Invalid status code: 422", error_type="one_of"))
+
+    assert (failure.reason, failure.retryable) == (ErrorReason.INVALID_INPUT, False)
+
+
 def test_the_status_tells_a_cancellation() -> None:
     assert verdicts.failed_by_status(Completed(error="Words", error_type="client_cancelled")).cancelled
 
