@@ -178,7 +178,8 @@ class Client:
                             yield message
                 finally:
                     call.cancel()
-            self._channels.avoid(address)
+            if not watch.finished:
+                self._channels.avoid(address)
 
     async def result(self, job_id: str, *, timeout: timedelta | float | None = None) -> Job:
         """Wait until a job has ended and return it with its result.

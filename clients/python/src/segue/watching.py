@@ -70,7 +70,8 @@ class Watch:
     @property
     def patience(self) -> float:
         """The seconds to wait for the next message before the stream is taken for dead."""
-        return self._deadline.cap(_FAREWELL if self._final else self._settings.silence)
+        silence = self._settings.silence
+        return self._deadline.cap(min(_FAREWELL, silence) if self._final else silence)
 
     def open(self) -> WatchJobRequest:
         """Begin a stream and return the request for it.
