@@ -5,8 +5,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
-import segue
 
+import segue
 from tests.integration.client.scripted_server import ScriptedServer
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from segue.v1.job_pb2 import Job
     from segue.v1.job_service_pb2 import WatchJobResponse
-
     from tests.integration.client.scripted_server import ScriptedJobs
 
 #: Patient enough for a busy machine, quick enough for tests.

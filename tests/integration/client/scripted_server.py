@@ -11,6 +11,7 @@ import grpc
 import grpc.aio
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # its stubs lack py.typed
+
 from segue.v1 import event_pb2, job_pb2, job_service_pb2
 from segue.v1.job_service_pb2 import WatchJobResponse
 from segue.v1.job_service_pb2_grpc import JobServiceServicer, add_JobServiceServicer_to_server
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
 
     from google.protobuf.message import Message
+
     from segue.v1.job_service_pb2_grpc import _ServicerContext as Context
 
 #: A step of a scene: say nothing more until the stream is closed.
@@ -93,7 +95,9 @@ def success(sequence: int, **fields: Any) -> WatchJobResponse:
 
 
 def progress(sequence: int, fraction: float = 0.5) -> WatchJobResponse:
-    return WatchJobResponse(job_id=JOB_ID, sequence=sequence, progress=job_pb2.Progress(fraction=fraction))
+    return WatchJobResponse(
+        job_id=JOB_ID, sequence=sequence, progress=job_pb2.Progress(stage="generating", fraction=fraction)
+    )
 
 
 def heartbeat(sequence: int) -> WatchJobResponse:
@@ -196,8 +200,13 @@ class ScriptedJobs(JobServiceServicer):
 class ScriptedServer:
     """A server of scripted jobs that can vanish and come back on its port."""
 
-    def __init__(self, options: Sequence[tuple[str, int]] = ()) -> None:
+    def __init__(
+        self,
+        options: Sequence[tuple[str, int]] = (),
+        credentials: grpc.ServerCredentials | None = None,
+    ) -> None:
         self._options = [("grpc.so_reuseport", 0), *options]
+        self._credentials = credentials
         self.jobs = ScriptedJobs()  # type: ignore[abstract]  # what no test calls stays unimplemented
         self.port = 0
         self._server: grpc.aio.Server | None = None
@@ -209,7 +218,10 @@ class ScriptedServer:
     async def start(self) -> None:
         self._server = grpc.aio.server(options=self._options)
         add_JobServiceServicer_to_server(self.jobs, self._server)
-        self.port = self._server.add_insecure_port(self.address)
+        if self._credentials is None:
+            self.port = self._server.add_insecure_port(self.address)
+        else:
+            self.port = self._server.add_secure_port(self.address, self._credentials)
         await self._server.start()
 
     async def vanish(self) -> None:

@@ -8,10 +8,11 @@ from uuid import UUID
 
 import grpc
 import pytest
+import trustme
+
 import segue
 from segue import errors
 from segue.v1 import job_pb2, job_service_pb2, spec_pb2
-
 from tests.integration.client.scripted_server import (
     HANG,
     JOB_ID,
@@ -292,6 +293,34 @@ async def test_many_watches_do_not_starve_a_call(connect: Callable[..., Face], s
     with pytest.raises(errors.ClientClosed):
         await watching
     await limited.vanish()
+
+
+async def test_tls_is_spoken_when_credentials_are_given(connect: Callable[..., Face]) -> None:
+    authority = trustme.CA()
+    certificate = authority.issue_cert("localhost")
+    server = ScriptedServer(
+        credentials=grpc.ssl_server_credentials(
+            [(certificate.private_key_pem.bytes(), certificate.cert_chain_pems[0].bytes())]
+        )
+    )
+    await server.start()
+    server.jobs.will_answer("GetJob", found())
+    trusted = grpc.ssl_channel_credentials(authority.cert_pem.bytes())
+    client = connect(f"localhost:{server.port}", credentials=trusted)
+
+    assert (await client.call("get", JOB_ID)).id == JOB_ID
+    await server.vanish()
+
+
+async def test_closing_the_client_ends_its_calls(client: Face, jobs: ScriptedJobs) -> None:
+    jobs.will_answer("GetJob", HANG)
+    getting = asyncio.create_task(client.call("get", JOB_ID))
+    await jobs.hanging.wait()
+
+    await client.close()
+
+    with pytest.raises(errors.ClientClosed):
+        await getting
 
 
 async def test_a_closed_client_says_so(client: Face) -> None:

@@ -2,15 +2,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import grpc
 import pytest
+
 import segue
 from segue import errors
-from segue.v1 import job_pb2, spec_pb2
+from segue.v1 import job_pb2, job_service_pb2, spec_pb2
 from segue.v1.job_service_pb2 import WatchJobResponse
-
 from tests.integration.client.scripted_server import (
     HANG,
     JOB_ID,
@@ -332,13 +333,44 @@ async def test_leaving_the_loop_closes_the_stream(aio_client: segue.aio.Client, 
 
 async def test_leaving_the_loop_closes_a_synchronous_stream(server: ScriptedServer, jobs: ScriptedJobs) -> None:
     jobs.will_play(snapshot(1), HANG)
+    with segue.Client(server.address) as client:
+        events = client.watch(JOB_ID)
+        assert (await asyncio.to_thread(next, events)).sequence == 1
+        await jobs.watching.wait()
 
-    def first() -> int:
-        with segue.Client(server.address) as client:
-            for event in client.watch(JOB_ID):
-                return event.sequence
-        return 0
+        await asyncio.to_thread(events.close)
 
-    assert await asyncio.to_thread(first) == 1
-    async with asyncio.timeout(2):
-        await jobs.left.wait()
+        async with asyncio.timeout(2):
+            await jobs.left.wait()
+
+
+async def test_a_server_that_does_not_end_the_stream_after_the_final_event_is_left(
+    client: Face, jobs: ScriptedJobs
+) -> None:
+    jobs.will_play(snapshot(1), success(2), HANG)
+
+    assert sequences(await client.watch(JOB_ID)) == [1, 2]
+    assert jobs.resumed_after == [0]
+
+
+async def test_the_example_of_the_readme_runs(
+    server: ScriptedServer, jobs: ScriptedJobs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    readme = Path(segue.__file__).parents[2] / "README.md"
+    example = readme.read_text().split("```python\n")[1].split("```")[0]
+    video = job_pb2.Artifact(role=job_pb2.ARTIFACT_ROLE_VIDEO, url="https://a.example/v.mp4")
+    jobs.will_answer("SubmitJob", job_service_pb2.SubmitJobResponse(job=job()))
+    jobs.will_play(
+        snapshot(1), change(2, PROCESSING), progress(3), success(4, result=job_pb2.JobResult(artifacts=[video]))
+    )
+    code = compile(example.replace("127.0.0.1:50051", server.address), str(readme), "exec")
+
+    await asyncio.to_thread(exec, code, {"__name__": "__main__"})
+
+    assert capsys.readouterr().out.splitlines() == [
+        "pending",
+        "processing",
+        "generating 50%",
+        "succeeded",
+        "https://a.example/v.mp4",
+    ]

@@ -5,6 +5,7 @@ import sys
 from datetime import timedelta
 
 import pytest
+
 from segue.options import Retry, parse_addresses, settings
 
 

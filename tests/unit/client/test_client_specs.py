@@ -3,8 +3,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import segue
 from google.protobuf.json_format import MessageToDict
+
+import segue
 from segue.v1 import job_pb2, spec_pb2
 from segue.values import duration, enum_value, timestamp
 

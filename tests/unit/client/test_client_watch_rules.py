@@ -5,6 +5,7 @@ import threading
 import grpc
 import grpc.aio
 import pytest
+
 from segue import errors
 from segue.options import settings
 from segue.v1 import event_pb2, job_pb2
@@ -109,6 +110,26 @@ def test_a_probe_that_finds_more_goes_back_to_fetch_it() -> None:
     assert not one.receive(snapshot(12))
     assert one.interrupted
     assert one.open().after_sequence == 9
+
+
+def test_a_heartbeat_that_is_ahead_interrupts_the_stream() -> None:
+    one = watch(after_sequence=9)
+    one.open()
+
+    one.receive(WatchJobResponse(sequence=9, heartbeat=event_pb2.Heartbeat()))
+    assert not one.interrupted
+    one.receive(WatchJobResponse(sequence=10, heartbeat=event_pb2.Heartbeat()))
+    assert one.interrupted
+
+
+def test_after_the_final_event_the_end_of_the_stream_is_not_waited_for_long() -> None:
+    one = watch(after_sequence=9)
+    one.open()
+    one.receive(WatchJobResponse(sequence=10, state_change=event_pb2.StateChange(to_state=job_pb2.JOB_STATE_FAILED)))
+
+    assert one.patience <= 2
+    one.silent()
+    assert one.finished
 
 
 def test_a_snapshot_that_comes_again_is_dropped() -> None:
