@@ -162,6 +162,8 @@ local function dequeue(tenant, id, kind, priority)
     if had then
       redis.call('ZADD', key('service', class), had, tenant)
       redis.call('ZREM', ready, tenant)
+      -- With nobody waiting, what each has had no longer matters: the next ones begin alike.
+      if redis.call('EXISTS', ready) == 0 then redis.call('DEL', key('service', class)) end
     end
   end
 end
