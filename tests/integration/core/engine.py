@@ -1,0 +1,152 @@
+"""The words in which the tests of the core speak: submit, claim, finish, and what Redis holds afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from core.ids import time_ordered_ids
+from core.job import DEFAULT_TENANT, BatchId, Job, JobId, JobKind, Submission, Tenant
+from core.store import scripts
+from core.store.attempts import AttemptKey, AttemptStore, Outcome, Policy
+from core.store.jobs import JobStore
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from redis.asyncio import Redis
+
+    from core.events.event import Event
+    from core.job import JobState
+
+PREFIX: Final = "{test}"
+TIMEOUT: Final = timedelta(seconds=5)
+LEASE: Final = timedelta(seconds=15)
+EVENTS: Final = 100
+RETENTION: Final = timedelta(hours=1)
+
+
+def submission(**changes: Any) -> Submission:
+    """Return a submission that is like every other but for *changes*."""
+    usual = {
+        "kind": JobKind.TRANSITION,
+        "spec": b"\x00spec\xff",
+        "priority": 5,
+        "time_limit": timedelta(minutes=30),
+        "retention": RETENTION,
+        "max_attempts": 3,
+    }
+    return Submission(**{**usual, **changes})
+
+
+def key_of(job: Job) -> AttemptKey:
+    """Return the attempt that a claim has started."""
+    return AttemptKey(job.tenant, job.id, job.attempt)
+
+
+async def eventually(condition: Callable[[], Awaitable[bool]], *, within: float = 5) -> None:
+    """Return when the condition holds.
+
+    Raises:
+        TimeoutError: it did not in time.
+    """
+    async with asyncio.timeout(within):
+        while not await condition():  # noqa: ASYNC110 - Redis cannot be waited for otherwise
+            await asyncio.sleep(0.01)
+
+
+class Clock:
+    """The time of the engine, in milliseconds since the epoch."""
+
+    def __init__(self, show: Callable[[int], None]) -> None:
+        self._show = show
+        self.now = 1_800_000_000_000
+        show(self.now)
+
+    def advance(self, by: timedelta) -> None:
+        """Let time pass."""
+        self.now += round(by / timedelta(milliseconds=1))
+        self._show(self.now)
+
+
+class Engine:
+    """A job store and an attempt store on one Redis, as a server and a worker have them."""
+
+    def __init__(self, redis: Redis, policy: Policy) -> None:
+        self.redis = redis
+        self.store = JobStore(redis, prefix=PREFIX, events_per_job=EVENTS)
+        self.attempts = AttemptStore(redis, prefix=PREFIX, events_per_job=EVENTS, lease=LEASE, policy=policy)
+
+    async def submit(self, tenant: str = DEFAULT_TENANT, **changes: Any) -> Job:
+        """Submit a job that must be accepted."""
+        job, _ = await self.store.submit(Tenant(tenant), JobId(time_ordered_ids()[0]), submission(**changes))
+        assert job is not None
+        return job
+
+    async def submit_batch(
+        self, jobs: Sequence[Submission], *, tenant: str = DEFAULT_TENANT, request_id: str = "", digest: str = ""
+    ) -> tuple[list[Job] | None, BatchId]:
+        """Submit a batch under new ids."""
+        batch_id, *ids = time_ordered_ids(1 + len(jobs))
+        numbered = [(JobId(id_), job) for id_, job in zip(ids, jobs, strict=True)]
+        return await self.store.submit_batch(
+            Tenant(tenant), BatchId(batch_id), numbered, display_name="", request_id=request_id, digest=digest
+        )
+
+    async def claim(self, nonce: str = "") -> Job | None:
+        """Claim for a new slot."""
+        return await self.attempts.claim("worker", nonce or secrets.token_hex(8))
+
+    async def started(self, tenant: str = DEFAULT_TENANT, **changes: Any) -> Job:
+        """Submit a job and claim it."""
+        submitted = await self.submit(tenant, **changes)
+        job = await self.claim()
+        assert job is not None
+        assert job.id == submitted.id
+        return job
+
+    async def finish(self, job: Job, outcome: Outcome, **details: Any) -> JobState:
+        """End the attempt that a claim has started."""
+        return await self.attempts.finish(key_of(job), outcome, **details)
+
+    async def now(self, job: Job) -> Job:
+        """Return the job as it stands."""
+        return await self.store.get(job.tenant, job.id)
+
+    async def events(self, job: Job) -> list[Event]:
+        """Return the whole log of a job."""
+        return await self.store.events(job.tenant, job.id, after=0)
+
+    async def tickets(self) -> int:
+        """Return how many tickets wait in Dramatiq's queue."""
+        return int(await self.redis.llen(f"{PREFIX}:dramatiq:segue"))
+
+    async def script(self, name: str, *arguments: object) -> Any:
+        """Run a script with raw arguments after the time."""
+        return await scripts.load(self.redis, PREFIX, name)(scripts.SERVER_CLOCK, *arguments)
+
+    async def dump(self) -> dict[str, object]:
+        """Return all that Redis holds under the prefix, without what goes by itself in a minute."""
+        return {
+            name.decode(): await self._value(name)
+            async for name in self.redis.scan_iter(f"{PREFIX}:*", count=1000)
+            if await self.redis.ttl(name) == -1
+        }
+
+    async def _value(self, name: bytes) -> object:
+        redis: Any = self.redis
+        match await redis.type(name):
+            case b"hash":
+                return await redis.hgetall(name)
+            case b"zset":
+                return dict(await redis.zrange(name, 0, -1, withscores=True))
+            case b"set":
+                return await redis.smembers(name)
+            case b"list":
+                return await redis.lrange(name, 0, -1)
+            case b"stream":
+                return await redis.xrange(name)
+            case _:
+                return await redis.get(name)
