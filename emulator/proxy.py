@@ -80,14 +80,14 @@ async def _serve(inner_port: int, reader: asyncio.StreamReader, writer: asyncio.
         async with asyncio.TaskGroup() as tunnel:
             tunnel.create_task(_pump(reader, inner_writer))
             tunnel.create_task(_pump(inner_reader, writer))
-    except (OSError, EOFError, TimeoutError, ValueError):
+    except (OSError, EOFError, TimeoutError, ValueError, asyncio.LimitOverrunError):
         pass
     finally:
         writer.close()
 
 
 async def _connect(first: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
-    """Read a CONNECT, agree to it if it is for one of fal's hosts, and return what follows (nothing yet)."""
+    """Agree to a CONNECT that is for one of fal's hosts, and return what came after it: nothing yet."""
     head = first + await reader.readuntil(b"\r\n\r\n")
     method, target, _ = head.decode("latin-1").split(" ", 2)
     name = target.rpartition(":")[0]
@@ -106,7 +106,7 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         while data := await reader.read(_CHUNK):
             writer.write(data)
             await writer.drain()
-    except ConnectionError:
+    except OSError:
         reset(writer.transport)
         return
     with contextlib.suppress(OSError):

@@ -63,14 +63,13 @@ class FalQueue:
 
         A *direct* one starts at once and past the queue, as synchronous calls to fal.run do.
         """
-        now = asyncio.get_running_loop().time()
         request = FalRequest(
             id=str(uuid.uuid4()),
             gateway_id=str(uuid.uuid4()),
             order=self._ledger.submits,
             submission=submission,
             create_time=datetime.now(UTC),
-            queued_at=now,
+            queued_at=asyncio.get_running_loop().time(),
         )
         self._ledger.add(request)
         if direct:

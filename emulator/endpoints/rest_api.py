@@ -3,7 +3,7 @@
 import json
 import secrets
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final, TypedDict
 
 from aiohttp import web
 
@@ -26,6 +26,7 @@ class RestApi:
         return [
             web.post("/storage/auth/token", self._storage_token),
             web.post("/storage/upload/initiate", self._initiate),
+            web.post("/storage/upload/initiate-multipart", self._initiate_multipart),
             web.post("/tokens/", self._realtime_token),
         ]
 
@@ -43,14 +44,17 @@ class RestApi:
     async def _initiate(self, request: web.Request) -> web.StreamResponse:
         if not self._context.is_authorized(request):
             return answers.unauthorized("storage/upload")
-        wanted = await _json_object(request)
-        name = str(wanted.get("file_name") or "file")
-        content_type = content_type_of(name, wanted.get("content_type"))
-        key = self._context.files.announce(
-            name=name, content_type=content_type, file_seconds=lifecycle_seconds(request.headers)
-        )
+        key = self._context.files.announce(**await _announced_file(request))
         url = f"{self._context.media_base(request)}/files/{key}"
         return answers.from_fal({"upload_url": f"{url}?upload=1", "file_url": url})
+
+    async def _initiate_multipart(self, request: web.Request) -> web.StreamResponse:
+        """Begin the JavaScript client's upload in parts; its URL is the permission."""
+        if not self._context.is_authorized(request):
+            return answers.unauthorized("storage/upload")
+        key, upload_id = self._context.files.begin_multipart(**await _announced_file(request))
+        url = f"{self._context.media_base(request)}/files/{key}"
+        return answers.from_fal({"upload_url": f"{url}/multipart/{upload_id}", "file_url": url})
 
     async def _realtime_token(self, request: web.Request) -> web.StreamResponse:
         if not self._context.is_authorized(request):
@@ -58,9 +62,23 @@ class RestApi:
         return answers.from_fal(secrets.token_urlsafe(24))
 
 
-async def _json_object(request: web.Request) -> dict[str, Any]:
+class _AnnouncedFile(TypedDict):
+    name: str
+    content_type: str
+    file_seconds: float | None
+
+
+async def _announced_file(request: web.Request) -> _AnnouncedFile:
+    """Read what kind of file is going to be uploaded."""
     try:
-        body = json.loads(await request.read() or b"{}")
+        wanted = json.loads(await request.read() or b"{}")
     except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
+        wanted = {}
+    if not isinstance(wanted, dict):
+        wanted = {}
+    name = str(wanted.get("file_name") or "file")
+    return {
+        "name": name,
+        "content_type": content_type_of(name, wanted.get("content_type")),
+        "file_seconds": lifecycle_seconds(request.headers),
+    }

@@ -83,50 +83,49 @@ def flag(name: str, *, default: bool | None = None) -> Input:
     return Input(name=name, kinds=("boolean",), default=default)
 
 
-def validated(inputs: Sequence[Input], arguments: JsonObject) -> JsonObject:
+def validated(inputs: Sequence[Input], arguments: JsonObject, *, below: str | None = None) -> JsonObject:
     """Return *arguments* with the defaults filled in; unknown names are ignored, as fal does.
 
     Raises:
-        ModelError: with one detail for every wrong input.
+        ModelError: with one detail for every wrong input, located *below* the input that holds them all.
     """
+    above = [below] if below else []
     values: JsonObject = {}
     faults: list[JsonObject] = []
     for row in inputs:
         value = arguments.get(row.name)
-        if value is not None:
-            values[row.name] = value
-            faults += _faults(row, value)
-        elif row.required:
-            faults.append(detail([row.name], "Field required", "missing", input=sorted(arguments)))
-        else:
-            values[row.name] = row.default
+        values[row.name] = row.default if value is None else value
+        wrong = _wrong(row, value)
+        if wrong is not None:
+            kind, message, context = wrong
+            extra = {"ctx": context} if context else {}
+            faults.append(detail([*above, row.name], message, kind, **extra))
     if faults:
         raise ModelError(*faults)
     return values
 
 
-def _faults(row: Input, value: Any) -> list[JsonObject]:
+def _wrong(row: Input, value: Any) -> tuple[str, str, JsonObject] | None:
+    """Return the error type, the sentence and the context of what is wrong with *value*."""
+    if value is None:
+        return ("missing", "Field required", {}) if row.required else None
     if not any(_is_kind(value, kind) for kind in row.kinds):
-        kind, message = _WRONG_TYPE[row.kinds[0]]
-        return [detail([row.name], message, kind)]
+        return (*_WRONG_TYPE[row.kinds[0]], {})
     if row.one_of and not isinstance(value, dict) and value not in row.one_of:
         allowed = ", ".join(repr(option) for option in row.one_of)
-        context = {"expected": list(row.one_of)}
-        return [detail([row.name], f"Input should be one of: {allowed}", "one_of", ctx=context)]
+        return "one_of", f"Input should be one of: {allowed}", {"expected": list(row.one_of)}
     if isinstance(value, str) and len(value) < row.min_length:
         message = f"String should have at least {row.min_length} characters"
-        return [detail([row.name], message, "string_too_short", ctx={"min_length": row.min_length})]
-    return _range_faults(row, value) if isinstance(value, int | float) else []
+        return "string_too_short", message, {"min_length": row.min_length}
+    return _out_of_range(row, value) if isinstance(value, int | float) else None
 
 
-def _range_faults(row: Input, value: float) -> list[JsonObject]:
+def _out_of_range(row: Input, value: float) -> tuple[str, str, JsonObject] | None:
     if row.ge is not None and value < row.ge:
-        message = f"Input should be greater than or equal to {row.ge:g}"
-        return [detail([row.name], message, "greater_than_equal", ctx={"ge": row.ge})]
+        return "greater_than_equal", f"Input should be greater than or equal to {row.ge:g}", {"ge": row.ge}
     if row.le is not None and value > row.le:
-        message = f"Input should be less than or equal to {row.le:g}"
-        return [detail([row.name], message, "less_than_equal", ctx={"le": row.le})]
-    return []
+        return "less_than_equal", f"Input should be less than or equal to {row.le:g}", {"le": row.le}
+    return None
 
 
 def _is_kind(value: Any, kind: Kind) -> bool:
