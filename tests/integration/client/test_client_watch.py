@@ -356,7 +356,7 @@ async def test_a_server_that_does_not_end_the_stream_after_the_final_event_is_le
 async def test_the_example_of_the_readme_runs(
     server: ScriptedServer, jobs: ScriptedJobs, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    readme = Path(segue.__file__).parents[2] / "README.md"
+    readme = Path(__file__).parents[3] / "clients/python/README.md"
     example = readme.read_text().split("```python\n")[1].split("```")[0]
     video = job_pb2.Artifact(role=job_pb2.ARTIFACT_ROLE_VIDEO, url="https://a.example/v.mp4")
     jobs.will_answer("SubmitJob", job_service_pb2.SubmitJobResponse(job=job()))
