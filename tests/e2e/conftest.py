@@ -1,0 +1,42 @@
+"""A whole stack of real processes: Redis, the emulator, servers and workers, and a client of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from devstack import photos
+from devstack.settings import Settings
+from devstack.stack import Stack
+from segue import aio
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+#: Short leases and polls, so that what is tested is the behaviour and not the patience.
+QUICK = {"SEGUE_LEASE_SECONDS": "3", "SEGUE_POLL_SECONDS": "0.2", "SEGUE_POLL_MAX_SECONDS": "0.5"}
+
+
+@pytest.fixture
+async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
+    """Redis and an emulator; the test starts the servers and workers it needs."""
+    async with Stack(Settings(dev_dir=tmp_path), environment=QUICK) as stack:
+        await stack.emulator.settings(queue_seconds=0.2, run_seconds=1, concurrency=20)
+        yield stack
+
+
+@pytest.fixture
+async def client(stack: Stack) -> AsyncIterator[aio.Client]:
+    """A client of one server, with one worker behind it."""
+    await stack.start_server()
+    await stack.start_worker()
+    async with aio.Client(stack.address) as client:
+        yield client
+
+
+@pytest.fixture
+async def pictures(stack: Stack) -> tuple[str, str]:
+    """The URLs of the two photographs of the demo, uploaded."""
+    return await photos.upload(stack)
