@@ -23,7 +23,7 @@ class Settings(BaseSettings):
     listen: str = "127.0.0.1:50051"
     """Where `make run` has its server listen; a free port is taken when this one is not free."""
     redis_url: str | None = None
-    """The Redis to use; None: one of our own under `dev_dir`."""
+    """The Redis to use; when not set: one of our own, in the folder of SEGUE_DEV_DIR."""
     fal_key: SecretStr | None = Field(default=None, validation_alias=AliasChoices("fal_key", "FAL_KEY"))
     """The key of a fal account. With it fal itself is used, and paid; without it the emulator."""
     fal_base_url: str | None = None

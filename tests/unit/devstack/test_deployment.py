@@ -8,6 +8,8 @@ from typing import Any, cast
 
 import yaml
 
+from devstack import env_example
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -45,7 +47,7 @@ def test_the_compose_file_holds_no_secret() -> None:
     for service in compose()["services"].values():
         for name, value in service.get("environment", {}).items():
             if re.search("KEY|SECRET|PASSWORD|TOKEN", name):
-                assert value == f"${{{name}:-}}"
+                assert value is None, "handed on from the shell, never written here"
 
 
 def test_only_this_host_reaches_the_server() -> None:
@@ -62,3 +64,19 @@ def test_the_image_runs_without_root_and_checks_every_hash() -> None:
     assert installs
     assert all("--require-hashes" in line for line in installs)
     assert not re.search(r"^FROM \S+:latest|^FROM [^:]+$", dockerfile, re.MULTILINE)
+
+
+def test_the_example_of_an_environment_tells_every_setting_as_it_is() -> None:
+    written = (ROOT / ".env.example").read_text()
+
+    assert written == env_example.render(), "run: python -m devstack.env_example > .env.example"
+
+
+def test_every_variable_of_the_compose_file_stands_in_the_example() -> None:
+    used = set(re.findall(r"\$\{(\w+)", (ROOT / "docker-compose.yml").read_text()))
+    for service in compose()["services"].values():
+        used |= set(service.get("environment", {}))
+
+    told = set(re.findall(r"^#(\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+
+    assert used <= told
