@@ -184,6 +184,7 @@ class AttemptStore:
         Raises:
             FencedError: the attempt no longer holds the job. A SUBMITTED row was written all the same if the intention
                 that it answers still stood: the provider's id of a paid generation must not be lost.
+            LookupError: there is no row, though *replaces* wants one: a mistake of the caller.
         """
         accepted = generation.state is GenerationState.SUBMITTED
         verdict, *details = await self._scripts["ledger"](

@@ -19,7 +19,8 @@ if current ~= attempt then return {'fenced'} end
 if not redis.call('ZSCORE', key('leases'), tenant .. '/' .. id) then
   -- The client library repeats a call whose answer was lost: then the job stands where this outcome has put it.
   local goal = (outcome == 'retry' or outcome == 'interrupted') and 'pending' or outcome
-  if state == goal or state == 'cancelled' then return {'ok', state} end
+  local left = state == 'cancelling' and outcome == 'interrupted'
+  if state == goal or state == 'cancelled' or left then return {'ok', state} end
   return {'fenced'}
 end
 
