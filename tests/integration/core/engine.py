@@ -53,7 +53,7 @@ async def eventually(condition: Callable[[], Awaitable[bool]], *, within: float 
         TimeoutError: it did not in time.
     """
     async with asyncio.timeout(within):
-        while not await condition():  # noqa: ASYNC110 - Redis cannot be waited for otherwise
+        while not await condition():
             await asyncio.sleep(0.01)
 
 
