@@ -14,7 +14,7 @@ from core.store.listing import JobIndex
 from core.store.records import new_job
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, Sequence
     from datetime import timedelta
 
     from redis.asyncio import Redis
@@ -127,6 +127,6 @@ class Jobs:
 
     def follow(
         self, tenant: Tenant, job_id: JobId, *, after: int, heartbeat: timedelta
-    ) -> AsyncIterator[Snapshot | Event | Quiet]:
+    ) -> AsyncGenerator[Snapshot | Event | Quiet, None]:
         """Yield what happens to a job after a sequence; see Follower.follow."""
         return self._follower.follow(tenant, job_id, after=after, heartbeat=heartbeat)

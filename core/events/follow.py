@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from core.store.jobs import PAGE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
     from datetime import timedelta
 
     from core.events.event import Event
@@ -50,7 +50,7 @@ class Follower:
 
     async def follow(
         self, tenant: Tenant, job_id: JobId, *, after: int, heartbeat: timedelta
-    ) -> AsyncIterator[Snapshot | Event | Quiet]:
+    ) -> AsyncGenerator[Snapshot | Event | Quiet, None]:
         """Yield what happens to a job after a sequence; end right after its final event.
 
         With *after* 0 a snapshot comes first; otherwise the missed events do, or a snapshot if they are gone.
@@ -79,7 +79,7 @@ class Follower:
 
     async def _events(
         self, tenant: Tenant, job_id: JobId, inbox: Inbox, after: int, heartbeat: float
-    ) -> AsyncIterator[Snapshot | Event | Quiet]:
+    ) -> AsyncGenerator[Snapshot | Event | Quiet, None]:
         clock = asyncio.get_running_loop().time
         spoken = clock()
         while True:
