@@ -1,0 +1,1 @@
+"""Between the contract and the domain, both ways. Pure: it knows neither Redis nor a running call."""

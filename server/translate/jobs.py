@@ -1,0 +1,124 @@
+"""Jobs and batches as clients see them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from segue.v1 import job_pb2
+from server.translate.enums import (
+    CANCEL_OUTCOME_TO_PROTO,
+    GENERATION_STATE_TO_PROTO,
+    KIND_TO_PROTO,
+    STATE_TO_PROTO,
+    UNKNOWN_SUBMISSION_TO_PROTO,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime, timedelta
+
+    from core.job import Batch, Generation, Job, JobError, Progress
+
+
+def job_to_proto(job: Job, *, queue_position: int | None = None, with_spec: bool = True) -> job_pb2.Job:
+    """Return a job, without its spec where the domain's job has none or the caller wants none."""
+    message = job_pb2.Job(
+        id=job.id,
+        owner=job.owner,
+        labels=job.labels,
+        batch_id=job.batch_id or "",
+        kind=KIND_TO_PROTO[job.kind],
+        priority=job.priority,
+        state=STATE_TO_PROTO[job.state],
+        progress=progress_to_proto(job.progress),
+        attempt=job.tries,
+        max_attempts=job.max_attempts,
+        error=error_to_proto(job.error) if job.error else None,
+        generations=map(generation_to_proto, job.generations),
+        queue_position=queue_position,
+        time_limit=duration_to_proto(job.time_limit),
+        retention=duration_to_proto(job.retention),
+        on_unknown_submission=UNKNOWN_SUBMISSION_TO_PROTO[job.on_unknown_submission],
+        request_id=job.request_id,
+        create_time=timestamp_to_proto(job.create_time),
+        start_time=_timestamp(job.start_time),
+        end_time=_timestamp(job.end_time),
+        expire_time=_timestamp(job.expire_time),
+        next_attempt_time=_timestamp(job.next_attempt_time),
+        sequence=job.sequence,
+    )
+    if job.spec is not None and with_spec:
+        message.spec.ParseFromString(job.spec)
+    if job.result is not None:
+        message.result.ParseFromString(job.result)
+    return message
+
+
+def progress_to_proto(progress: Progress) -> job_pb2.Progress:
+    """Return how far a job is."""
+    return job_pb2.Progress(
+        fraction=progress.fraction,
+        stage=progress.stage,
+        message=progress.message,
+        provider_queue_position=progress.provider_queue_position,
+    )
+
+
+def error_to_proto(error: JobError) -> job_pb2.JobError:
+    """Return why a job failed."""
+    return job_pb2.JobError(
+        reason=error.reason, message=error.message, retryable=error.retryable, metadata=error.metadata
+    )
+
+
+def generation_to_proto(generation: Generation) -> job_pb2.Generation:
+    """Return a row of a job's ledger."""
+    outcome = generation.cancel_outcome
+    return job_pb2.Generation(
+        step=generation.step,
+        endpoint=generation.endpoint,
+        provider_request_id=generation.provider_request_id,
+        state=GENERATION_STATE_TO_PROTO[generation.state],
+        submit_time=timestamp_to_proto(generation.submit_time),
+        end_time=_timestamp(generation.end_time),
+        cancel_outcome=CANCEL_OUTCOME_TO_PROTO[outcome] if outcome else job_pb2.CANCEL_OUTCOME_UNSPECIFIED,
+        submits=generation.submits,
+    )
+
+
+def batch_to_proto(batch: Batch, jobs: Sequence[Job]) -> job_pb2.Batch:
+    """Return a batch, given those of its jobs that still exist: any other has ended long ago."""
+    ended = batch.job_count - len(jobs) + sum(job.state.is_terminal for job in jobs)
+    under_way = sum(job.progress.fraction or 0.0 for job in jobs if not job.state.is_terminal)
+    return job_pb2.Batch(
+        id=batch.id,
+        display_name=batch.display_name,
+        job_count=batch.job_count,
+        state_counts=(
+            job_pb2.StateCount(state=STATE_TO_PROTO[state], count=count) for state, count in batch.state_counts.items()
+        ),
+        fraction=(ended + under_way) / batch.job_count,
+        create_time=timestamp_to_proto(batch.create_time),
+        end_time=_timestamp(batch.end_time),
+    )
+
+
+def timestamp_to_proto(when: datetime) -> Timestamp:
+    """Return an instant."""
+    message = Timestamp()
+    message.FromDatetime(when)
+    return message
+
+
+def duration_to_proto(duration: timedelta) -> Duration:
+    """Return a length of time."""
+    message = Duration()
+    message.FromTimedelta(duration)
+    return message
+
+
+def _timestamp(when: datetime | None) -> Timestamp | None:
+    return None if when is None else timestamp_to_proto(when)
