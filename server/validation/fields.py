@@ -1,0 +1,132 @@
+"""Checks of single fields. Each notes what is wrong under the path it was given, and is cheap when nothing is."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, Literal
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from google.protobuf.duration_pb2 import Duration
+    from google.protobuf.timestamp_pb2 import Timestamp
+
+    from server.validation.findings import Findings
+
+#: Characters of an http(s) URL.
+URL_CHARACTERS: Final = 4096
+#: Characters of a data: URI.
+DATA_CHARACTERS: Final = 8 << 20
+#: Characters of a job's or batch's id; ours are 36.
+ID_CHARACTERS: Final = 64
+LABELS: Final = 32
+LABEL_VALUE_CHARACTERS: Final = 255
+OWNER_CHARACTERS: Final = 128
+
+_REQUEST_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
+_LABEL: Final = re.compile(r"[a-z0-9._/-]{1,63}")
+_BLANK: Final = re.compile(r"[\x00-\x20\x7f]")
+_DATA: Final = {
+    "image": re.compile(r"data:image/[a-z0-9.+-]+(;[^,;]{0,100}){0,4},.", re.IGNORECASE),
+    "audio": re.compile(r"data:audio/[a-z0-9.+-]+(;[^,;]{0,100}){0,4},.", re.IGNORECASE),
+}
+#: The years that a timestamp may lie in, as seconds since the epoch: 1 to 9999 (RFC 3339).
+_TIMES: Final = (-62_135_596_800, 253_402_300_799)
+
+
+def check_id(found: Findings, path: str, value: str) -> None:
+    """Require an id of ours. Whether it exists is not known here."""
+    if not value:
+        found.add(path, "is required")
+    elif len(value) > ID_CHARACTERS:
+        found.add(path, f"must be at most {ID_CHARACTERS} characters long; has {len(value)}")
+
+
+def check_request_id(found: Findings, path: str, value: str) -> None:
+    """Require visible ASCII characters, if any."""
+    if value and not _REQUEST_ID.fullmatch(value):
+        found.add(path, "must be 1 to 128 visible ASCII characters")
+
+
+def check_length(found: Findings, path: str, value: str, most: int) -> None:
+    """Limit a text."""
+    if len(value) > most:
+        found.add(path, f"must be at most {most} characters long; has {len(value)}")
+
+
+def check_range(found: Findings, path: str, value: int, lowest: int, highest: int) -> None:
+    """Limit a number."""
+    if not lowest <= value <= highest:
+        found.add(path, f"must be {lowest} to {highest}; is {value}")
+
+
+def check_known(found: Findings, path: str, value: int, known: Collection[int]) -> None:
+    """Require a value of an enum that this server knows."""
+    if value not in known:
+        found.add(path, f"is not a known value: {value}")
+
+
+def check_duration(found: Findings, path: str, value: Duration, shortest: float, longest: float) -> None:
+    """Limit a length of time; the bounds are in seconds."""
+    if not -1_000_000_000 < value.nanos < 1_000_000_000:
+        found.add(path, "is not a duration: nanos must be below one second")
+    elif not shortest <= seconds_of(value) <= longest:
+        found.add(path, f"must be {shortest:g} s to {longest:g} s; is {seconds_of(value):g} s")
+
+
+def check_timestamp(found: Findings, path: str, value: Timestamp) -> None:
+    """Require an instant."""
+    if not (_TIMES[0] <= value.seconds <= _TIMES[1] and 0 <= value.nanos < 1_000_000_000):
+        found.add(path, "is not a timestamp: must lie in the years 1 to 9999")
+
+
+def check_labels(found: Findings, path: str, labels: Mapping[str, str]) -> None:
+    """Limit the number and the form of labels."""
+    if len(labels) > LABELS:
+        found.add(path, f"must be at most {LABELS} labels; are {len(labels)}")
+        return
+    for name, value in labels.items():
+        if not _LABEL.fullmatch(name):
+            found.add(f"{path}[{name[:63]!r}]", "must have a key of 1 to 63 characters [a-z0-9._/-]")
+        if len(value) > LABEL_VALUE_CHARACTERS:
+            found.add(f"{path}[{name[:63]!r}]", f"must be at most {LABEL_VALUE_CHARACTERS} characters long")
+
+
+def check_url(
+    found: Findings, path: str, value: str, media: Literal["image", "audio"], *, required: bool = False
+) -> None:
+    """Require an http(s) URL of a host, or a data: URI of *media*."""
+    if not value:
+        if required:
+            found.add(path, "is required")
+        return
+    if value[:5].lower() == "data:":
+        if len(value) > DATA_CHARACTERS:
+            found.add(path, f"must be at most {DATA_CHARACTERS} characters long as a data: URI; has {len(value)}")
+        elif not _DATA[media].match(value):
+            found.add(path, f"must be a data: URI of type {media}/* with content")
+    elif fault := _fault_of_url(value):
+        found.add(path, fault)
+
+
+def seconds_of(value: Duration) -> float:
+    """Return a length of time in seconds."""
+    return value.seconds + value.nanos / 1e9
+
+
+def _fault_of_url(value: str) -> str | None:
+    if len(value) > URL_CHARACTERS:
+        return f"must be at most {URL_CHARACTERS} characters long; has {len(value)}"
+    try:
+        parts = urlsplit(value)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return "is not a URL"
+    faults = (
+        (_BLANK.search(value), "must not contain blanks or control characters"),
+        (parts.scheme not in {"http", "https"}, "must be an https, http or data: URL"),
+        (not host or port == 0, "must have a host"),
+        (parts.username is not None, "must not contain a user name or password"),
+    )
+    return next((fault for holds, fault in faults if holds), None)

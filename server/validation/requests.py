@@ -1,0 +1,148 @@
+"""Checks of whole requests, one function per RPC."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from server.translate.enums import KIND_FROM_PROTO, STATE_FROM_PROTO, UNKNOWN_SUBMISSION_FROM_PROTO
+from server.validation.fields import (
+    OWNER_CHARACTERS,
+    check_duration,
+    check_id,
+    check_known,
+    check_labels,
+    check_length,
+    check_range,
+    check_request_id,
+    check_timestamp,
+)
+from server.validation.findings import Findings
+from server.validation.specs import NAME_CHARACTERS, check_spec
+
+if TYPE_CHECKING:
+    from core.errors import SegueError
+    from segue.v1 import job_service_pb2 as pb
+    from server.settings import Settings
+
+#: Jobs of one batch.
+BATCH_JOBS: Final = 1000
+#: Characters of a page token; ours have 32.
+TOKEN_CHARACTERS: Final = 256
+#: Seconds between heartbeats of a watch.
+HEARTBEATS: Final = (5, 60)
+#: The shortest time limit and retention, in seconds.
+SHORTEST: Final = 1
+
+
+def check_submit_job(request: pb.SubmitJobRequest, settings: Settings) -> None:
+    """Check one job.
+
+    Raises:
+        InvalidRequestError: with every fault of it.
+        NotImplementedYetError: it asks for something that is not served yet.
+    """
+    found = Findings()
+    check_request_id(found, "request_id", request.request_id)
+    _check_job(found, "", request, settings)
+    found.raise_if_any()
+
+
+def check_batch_submit(request: pb.BatchSubmitRequest, settings: Settings) -> dict[int, SegueError]:
+    """Check a batch, and return the error of each refused item where partial success is allowed.
+
+    Raises:
+        InvalidRequestError: with every fault, also those of items unless some can be accepted without them.
+        NotImplementedYetError: it asks for something that is not served yet.
+    """
+    found = Findings()
+    check_request_id(found, "request_id", request.request_id)
+    check_length(found, "display_name", request.display_name, NAME_CHARACTERS)
+    if not 1 <= len(request.jobs) <= BATCH_JOBS:
+        found.add("jobs", f"must be 1 to {BATCH_JOBS} jobs; are {len(request.jobs)}")
+        found.raise_if_any()
+    items = Findings()
+    refused: dict[int, SegueError] = {}
+    for index, job in enumerate(request.jobs):
+        of_item = Findings()
+        _check_item(of_item, f"jobs[{index}].", job, settings)
+        if error := of_item.error():
+            refused[index] = error
+            items.merge(of_item)
+    if not request.allow_partial_success or len(refused) == len(request.jobs):
+        found.merge(items)
+    found.raise_if_any()
+    return refused
+
+
+def check_job_id(job_id: str) -> None:
+    """Check the id in a request for one job.
+
+    Raises:
+        InvalidRequestError: it cannot be one.
+    """
+    found = Findings()
+    check_id(found, "job_id", job_id)
+    found.raise_if_any()
+
+
+def check_list_jobs(request: pb.ListJobsRequest) -> None:
+    """Check the filters and the page.
+
+    Raises:
+        InvalidRequestError: with every fault.
+    """
+    found = Findings()
+    check_length(found, "owner", request.owner, OWNER_CHARACTERS)
+    for index, state in enumerate(request.states):
+        check_known(found, f"states[{index}]", state, STATE_FROM_PROTO)
+    for index, kind in enumerate(request.kinds):
+        check_known(found, f"kinds[{index}]", kind, KIND_FROM_PROTO)
+    if request.batch_id:
+        check_id(found, "batch_id", request.batch_id)
+    check_labels(found, "labels", request.labels)
+    if request.HasField("create_time_from"):
+        check_timestamp(found, "create_time_from", request.create_time_from)
+    if request.HasField("create_time_to"):
+        check_timestamp(found, "create_time_to", request.create_time_to)
+    if request.page_size < 0:
+        found.add("page_size", f"must not be negative; is {request.page_size}")
+    check_length(found, "page_token", request.page_token, TOKEN_CHARACTERS)
+    found.raise_if_any()
+
+
+def check_watch_job(request: pb.WatchJobRequest) -> None:
+    """Check where a watch shall begin and how long it may be silent.
+
+    Raises:
+        InvalidRequestError: with every fault.
+    """
+    found = Findings()
+    check_id(found, "job_id", request.job_id)
+    if request.after_sequence < 0:
+        found.add("after_sequence", f"must not be negative; is {request.after_sequence}")
+    if request.HasField("heartbeat_interval"):
+        check_duration(found, "heartbeat_interval", request.heartbeat_interval, *HEARTBEATS)
+    found.raise_if_any()
+
+
+def _check_item(found: Findings, prefix: str, request: pb.SubmitJobRequest, settings: Settings) -> None:
+    if request.request_id:
+        found.add(f"{prefix}request_id", "must be unset: the batch has one for all its jobs")
+    if request.validate_only:
+        found.add(f"{prefix}validate_only", "must be unset in a batch")
+    _check_job(found, prefix, request, settings)
+
+
+def _check_job(found: Findings, prefix: str, request: pb.SubmitJobRequest, settings: Settings) -> None:
+    check_spec(found, f"{prefix}spec", request.spec)
+    if request.HasField("priority"):
+        check_range(found, f"{prefix}priority", request.priority, 1, 10)
+    check_length(found, f"{prefix}owner", request.owner, OWNER_CHARACTERS)
+    check_labels(found, f"{prefix}labels", request.labels)
+    if request.HasField("time_limit"):
+        check_duration(found, f"{prefix}time_limit", request.time_limit, SHORTEST, settings.time_limit_max_seconds)
+    if request.HasField("retention"):
+        check_duration(found, f"{prefix}retention", request.retention, SHORTEST, settings.retention_max_seconds)
+    if request.HasField("max_attempts"):
+        check_range(found, f"{prefix}max_attempts", request.max_attempts, 1, 10)
+    check_known(found, f"{prefix}on_unknown_submission", request.on_unknown_submission, UNKNOWN_SUBMISSION_FROM_PROTO)
