@@ -1,0 +1,1 @@
+"""The RPCs: translate in, call, translate out."""
