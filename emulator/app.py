@@ -77,9 +77,10 @@ async def _start(settings: Settings, stack: AsyncExitStack) -> Emulator:
     site = web.TCPSite(runner, settings.host, settings.port, backlog=_BACKLOG)
     await site.start()
     port = int(runner.addresses[0][1])
-    url = f"http://{settings.host}:{port}"
+    host = _reachable(settings.host)
+    url = f"http://{host}:{port}"
     context.url = (settings.public_url or url).rstrip("/")
-    downloads.own_origins |= {f"{settings.host}:{port}", context.url.partition("://")[2]}
+    downloads.own_origins |= {f"{host}:{port}", context.url.partition("://")[2]}
     front = None
     if settings.tls_port is not None:
         front = await proxy.start(runner, host=settings.host, port=settings.tls_port)
@@ -93,6 +94,11 @@ async def _start(settings: Settings, stack: AsyncExitStack) -> Emulator:
         context=context,
         resources=stack,
     )
+
+
+def _reachable(host: str) -> str:
+    """Return how this machine reaches a listener on *host*: one on all addresses by loopback."""
+    return "127.0.0.1" if host in ("", "0.0.0.0", "::") else host  # noqa: S104 - compared, not bound
 
 
 async def _assemble(settings: Settings, root: Path, stack: AsyncExitStack) -> tuple[Context, Downloads]:

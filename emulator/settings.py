@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -50,7 +50,9 @@ class Behaviour(BaseModel):
 class Settings(Behaviour, BaseSettings):
     """Everything a process of the emulator is started with."""
 
-    model_config = SettingsConfigDict(env_prefix="SEGUE_EMULATOR_", extra="forbid", frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="SEGUE_EMULATOR_", extra="forbid", frozen=True, populate_by_name=True, env_ignore_empty=True
+    )
 
     host: str = "127.0.0.1"
     port: int = Field(default=0, ge=0, le=65_535)
@@ -65,7 +67,7 @@ class Settings(Behaviour, BaseSettings):
     """The only accepted fal key; without one, every non-empty key is accepted."""
     data_dir: Path | None = None
     """Where files are kept; a temporary folder, removed at the end, when not set."""
-    ffmpeg: str | None = Field(default=None, validation_alias="SEGUE_FFMPEG")
+    ffmpeg: str | None = Field(default=None, validation_alias=AliasChoices("SEGUE_EMULATOR_FFMPEG", "SEGUE_FFMPEG"))
     """The ffmpeg binary; the one of the imageio-ffmpeg wheel when not set."""
     log_level: LogLevel = "warning"
 

@@ -90,7 +90,7 @@ class QueueApi:
         found.result_reads += 1
         order = self._context.faults.take(Phase.RESULT, found.endpoint)
         match order.fault if order else None:
-            case Fault.RESULT_504:
+            case Fault.RESULT_504:  # with fal's header: without it, the client would retry by itself
                 return answers.from_fal({"detail": "Gateway Timeout"}, status=504, request_id=found.id)
             case Fault.RESULT_EXPIRED:
                 found.expired = True

@@ -36,12 +36,9 @@ async def submit(context: Context, request: web.Request) -> web.StreamResponse:
     return await _answer(context, request, accepted, order)
 
 
-async def read_submission(context: Context, request: web.Request, *, suffix: str = "") -> Submission | web.Response:
-    """Read what is asked for, or return the answer that refuses it.
-
-    A *suffix* is an end of the path that is no part of the endpoint.
-    """
-    endpoint = request.match_info["endpoint"].strip("/").removesuffix(suffix)
+async def read_submission(context: Context, request: web.Request) -> Submission | web.Response:
+    """Read what is asked for, or return the answer that refuses it."""
+    endpoint = request.match_info["endpoint"].strip("/")
     if not context.is_authorized(request):
         return answers.unauthorized(application_of(endpoint))
     if "/" not in endpoint or not is_known(endpoint):

@@ -117,3 +117,11 @@ async def test_a_hundred_jobs_at_once_take_the_time_of_one() -> None:
         )
         assert QUEUE_TIME <= started - created < QUEUE_TIME + LATENESS
         assert RUN_TIME <= ended - started < RUN_TIME + LATENESS
+
+
+async def test_a_listener_on_all_addresses_hands_out_reachable_ones() -> None:
+    async with running(host="0.0.0.0", tls_port="") as (_, line):  # noqa: S104 - what is tested
+        async with EmulatorClient(line.split()[-1]) as fal:
+            url = await fal.upload(b"x", name="a.txt", content_type="text/plain")
+
+        assert url.startswith("http://127.0.0.1:")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -9,7 +10,7 @@ import pytest
 from emulator import hosts
 from emulator.app import start
 from emulator.settings import Settings
-from emulator.testing import EmulatorClient
+from emulator.testing import EmulatorClient, eventually
 
 if TYPE_CHECKING:
     from emulator.app import Emulator
@@ -205,3 +206,17 @@ async def test_a_direct_call_answers_the_output_and_respects_the_limit(fal: Emul
     await fal.change(concurrency=0)
     refused = await fal.call("POST", hosts.RUN, "/segue/echo", json={})
     assert (refused.status_code, refused.json()["error_type"]) == (429, "concurrent_requests_limit")
+
+
+async def test_hanging_up_on_a_direct_call_cancels_it(fal: EmulatorClient) -> None:
+    await fal.change(run_seconds=60)
+    call = asyncio.create_task(fal.call("POST", hosts.RUN, "/segue/echo", json={}))
+
+    async def counts(status: str) -> bool:
+        return [request["status"] for request in (await fal.ledger())["requests"]] == [status]
+
+    await eventually(lambda: counts("IN_PROGRESS"))
+    call.cancel()
+
+    await eventually(lambda: counts("COMPLETED"))
+    assert (await fal.ledger())["requests"][0]["error_type"] == "client_cancelled"

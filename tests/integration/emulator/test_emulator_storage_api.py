@@ -56,6 +56,21 @@ async def test_an_announced_file_can_be_sent_once(fal: EmulatorClient) -> None:
     assert (await fal.http.put(urls["upload_url"], content=b"other")).status_code == 404
 
 
+async def test_the_javascript_client_uploads_parts_by_a_signed_url(fal: EmulatorClient) -> None:
+    wanted = {"file_name": "a.mp4", "content_type": "video/mp4"}
+    initiated = await fal.call("POST", hosts.REST, "/storage/upload/initiate-multipart", json=wanted)
+    urls = initiated.json()
+
+    sent = [await fal.http.put(f"{urls['upload_url']}/{number}", content=b"%d" % number) for number in (2, 1)]
+    parts = {"parts": [part.json() for part in sent]}
+    missing = await fal.http.post(f"{urls['upload_url']}/complete", json={"parts": [{"partNumber": 9}]})
+    completed = await fal.http.post(f"{urls['upload_url']}/complete", json=parts)
+
+    assert (missing.status_code, completed.status_code) == (400, 200)
+    file = await fal.http.get(urls["file_url"])
+    assert (file.content, file.headers["content-type"]) == (b"12", "video/mp4")
+
+
 async def test_storage_wants_a_token(fal: EmulatorClient) -> None:
     refused = await fal.call("POST", hosts.CDN, "/files/upload", content=b"x")
 
