@@ -93,8 +93,9 @@ class Ledger:
             return await self._stored(row)
         async with self._provider_slot(step):
             row = await self._settled(row)
-            if row is None or row.state is not GenerationState.SUBMITTED:
-                row = await self._uninterrupted(self._submit(row, step, endpoint, arguments))
+            while row is None or row.state is not GenerationState.SUBMITTED:
+                # Each submit by itself: between two of them the attempt may be stopped.
+                row = await self._settled(await self._uninterrupted(self._submit(row, step, endpoint, arguments)))
             return await self._outcome(row, report)
 
     async def cancel(self) -> None:
@@ -143,7 +144,7 @@ class Ledger:
     async def _submit(
         self, before: Generation | None, step: str, endpoint: str, arguments: Mapping[str, Any]
     ) -> Generation:
-        """Submit once and return the row with the provider's id."""
+        """Submit once and return the row: SUBMITTED, or UNKNOWN if nobody can know."""
         earlier = 0 if before is None else before.submits
         intended = Generation(
             step=step,
@@ -154,16 +155,15 @@ class Ledger:
             submit_time=_now(),
             submits=earlier + 1,
         )
-        await self._write(intended, replaces=(*_FREE, GenerationState.UNKNOWN))
+        written = await self._write(intended, replaces=(*_FREE, GenerationState.UNKNOWN))
+        if written.intent != intended.intent:
+            return written  # the id of the earlier submit has come after all
         try:
             request_id = await self._gateway.submit(endpoint, arguments)
         except SubmissionUnknownError as error:
-            unknown = await self._write(
-                replace(intended, state=GenerationState.UNKNOWN), replaces=(GenerationState.INTENDED,)
-            )
             log.warning("generation.unknown", step=step, error=error.message)
-            await self._settled(unknown)
-            return await self._submit(unknown, step, endpoint, arguments)
+            unknown = replace(intended, state=GenerationState.UNKNOWN)
+            return await self._write(unknown, replaces=(GenerationState.INTENDED,))
         except (NotAcceptedError, RefusedError) as error:
             # Provably not accepted: the step is free again, and this submit does not count.
             failed = replace(intended, state=GenerationState.FAILED, submits=earlier, end_time=_now())
@@ -259,16 +259,22 @@ class Ledger:
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            await asyncio.wait([task])
+            while not task.done():
+                with suppress(asyncio.CancelledError):  # each heartbeat may tell the same again
+                    await asyncio.wait([task])
             if not task.cancelled() and (error := task.exception()) is not None:
                 log.info("generation.submit_failed_while_stopping", error=type(error).__name__)
             raise
 
     async def _write(self, row: Generation, *, replaces: tuple[Any, ...], output: bytes = b"") -> Generation:
-        """Write a row and return it, or the row that stands there if fal's id was added to it by its first worker."""
+        """Write a row and return what then stands there.
+
+        That is another row if the id of a submit was added meanwhile by the worker that made it, or if an earlier
+        write of the same submit arrived although nobody waited for its answer.
+        """
         conflict = await persistently(partial(self._store.record, self._key, row, replaces=replaces, output=output))
         if conflict is not None:
-            if conflict.intent != row.intent or conflict.state is not GenerationState.SUBMITTED:
+            if conflict.intent != row.intent and conflict.state is not GenerationState.SUBMITTED:
                 log.error("generation.conflict", step=row.step, found=conflict.state)
                 raise FencedError
             row = conflict
