@@ -26,6 +26,8 @@ OWNER_CHARACTERS: Final = 128
 
 _REQUEST_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 _LABEL: Final = re.compile(r"[a-z0-9._/-]{1,63}")
+#: What nearly every URL looks like; only the others are taken apart.
+_PLAIN_URL: Final = re.compile(r"https?://[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*([/?#][\x21-\x7e]*)?")
 _BLANK: Final = re.compile(r"[\x00-\x20\x7f]")
 _DATA: Final = {
     "image": re.compile(r"data:image/[a-z0-9.+-]+(;[^,;]{0,100}){0,4},.", re.IGNORECASE),
@@ -118,6 +120,8 @@ def seconds_of(value: Duration) -> float:
 def _fault_of_url(value: str) -> str | None:
     if len(value) > URL_CHARACTERS:
         return f"must be at most {URL_CHARACTERS} characters long; has {len(value)}"
+    if _PLAIN_URL.fullmatch(value):
+        return None
     try:
         parts = urlsplit(value)
         host, port = parts.hostname, parts.port
