@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _DURATION: Final = re.compile(r"Duration: (\d+):(\d+):(\d+\.\d+)")
+#: Codecs of single pictures; ffmpeg gives those the length of one frame.
+_STILLS: Final = frozenset({"mjpeg", "png", "webp"})
 _VIDEO: Final = re.compile(r"Stream #.*?: Video: (\w+).*?, (\d{2,})x(\d{2,})")
 
 
@@ -61,8 +63,13 @@ def _facts(words: str, path: Path) -> MediaFacts | None:
     if video is None:
         return None
     codec, width, height = video.groups()
-    size = path.stat().st_size
-    return MediaFacts(codec=codec, width=int(width), height=int(height), seconds=_seconds(words), size_bytes=size)
+    return MediaFacts(
+        codec=codec,
+        width=int(width),
+        height=int(height),
+        seconds=None if codec in _STILLS else _seconds(words),
+        size_bytes=path.stat().st_size,
+    )
 
 
 def _seconds(words: str) -> float | None:

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
-from segue import state_name
+from segue import is_final, state_name
 
 if TYPE_CHECKING:
     from segue import Job, WatchJobResponse
@@ -31,8 +31,13 @@ class News:
 
     @property
     def words(self) -> str:
-        """The news in words, without the fraction."""
-        return " · ".join(part for part in (self.stage or self.state, self.message, self.waiting) if part)
+        """The news in words, without the fraction; at least the state."""
+        return self.details if self.stage else " · ".join(part for part in (self.state, self.details) if part)
+
+    @property
+    def details(self) -> str:
+        """What goes beyond the state; may be empty."""
+        return " · ".join(part for part in (self.stage, self.message, self.waiting) if part)
 
     @property
     def percent(self) -> str:
@@ -62,7 +67,7 @@ class Lines:
         if news != self._last:
             self._last = news
             seconds = time.monotonic() - self._start
-            sys.stdout.write(f"{seconds:7.1f} s  {news.percent:>4}  {news.state:<10}  {news.words}\n")
+            sys.stdout.write(f"{seconds:7.1f} s  {news.percent:>4}  {news.state:<10}  {news.details}".rstrip() + "\n")
             sys.stdout.flush()
 
     def close(self) -> None:
@@ -116,6 +121,8 @@ class Reporter:
 
     def _of_job(self, job: Job) -> News:
         self._state = state_name(job.state)
+        if is_final(job.state):  # what it did last is no news any more
+            return News(state=self._state, fraction=job.progress.fraction)
         queued = f"{job.queue_position} before it" if job.HasField("queue_position") else ""
         return self._of_progress(job.progress, queued)
 

@@ -6,7 +6,7 @@
         ...
         await worker.kill()
 
-Entering starts what the others need (Redis, the emulator), leaving stops all, the last started first.
+Entering starts what the others need (Redis, the emulator); leaving stops all, and those two last.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from devstack.emulator import EmulatorControl
 from devstack.errors import DevstackError, ProcessDiedError
-from devstack.ports import LOOPBACK, free_port
+from devstack.ports import LOOPBACK
 from devstack.process import ChildProcess
 from devstack.redis import AppendFsync, RedisServer
 from devstack.settings import Settings, child_environment
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
     from types import TracebackType
 
+#: The lines by which the processes say that they are ready, and where.
+_SERVER_READY: Final = r"^server ready on (\S+)$"
+_WORKER_READY: Final = r"^worker ready\b"
+_EMULATOR_READY: Final = r"^emulator ready on (http://[^\s,]+)"
+
 T = TypeVar("T")
 
 #: The emulator takes any key that is not empty; a real one is never shown to it.
@@ -34,9 +39,13 @@ EMULATOR_KEY: Final = "local:emulator"
 
 
 class ServerProcess(ChildProcess):
-    """A server that listens on *address* (host:port)."""
+    """A server."""
 
-    address: str = ""
+    @property
+    def address(self) -> str:
+        """Where it listens (host:port), by its own word; empty until it is ready."""
+        match = self.matched(_SERVER_READY)
+        return match[1] if match else ""
 
 
 class Stack:
@@ -124,25 +133,21 @@ class Stack:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         async with self._resources:
-            # Workers first and together: a server can still show how their jobs end.
-            await asyncio.gather(*(worker.stop() for worker in self.workers))
-            await asyncio.gather(*(server.stop() for server in self.servers))
+            await asyncio.gather(*(process.stop() for process in (*self.workers, *self.servers)))
 
     async def start_server(
         self, *, listen: str | None = None, environment: Mapping[str, str] | None = None
     ) -> ServerProcess:
         """Start one more server, on a free port unless *listen* says where, and return when it is ready."""
-        address = listen or f"{LOOPBACK}:{free_port()}"
         name = f"server-{len(self.servers) + 1}"
         server = ServerProcess(
             name,
             [sys.executable, "-m", "server"],
             log_path=self._logs / f"{name}.log",
-            environment=self._child_environment({"SEGUE_LISTEN": address, **(environment or {})}),
+            environment=self._child_environment({"SEGUE_LISTEN": listen or f"{LOOPBACK}:0", **(environment or {})}),
         )
-        server.address = address
         self.servers.append(server)
-        await server.start(r"^server ready\b")
+        await server.start(_SERVER_READY)
         return server
 
     async def start_worker(
@@ -158,7 +163,7 @@ class Stack:
             environment=self._child_environment({**self.fal_environment, **chosen, **(environment or {})}),
         )
         self.workers.append(worker)
-        await worker.start(r"^worker ready\b")
+        await worker.start(_WORKER_READY)
         return worker
 
     async def _start_emulator(self) -> ChildProcess:
@@ -168,9 +173,8 @@ class Stack:
             log_path=self._logs / "emulator.log",
             environment=child_environment(self._environment),
         )
-        ready = r"^emulator ready\b.*?(http://\S+)"
-        await emulator.start(ready)
-        match = emulator.matched(ready)
+        await emulator.start(_EMULATOR_READY)
+        match = emulator.matched(_EMULATOR_READY)
         self._emulator = EmulatorControl(match[1] if match else "")
         self._emulator_process = emulator
         return emulator

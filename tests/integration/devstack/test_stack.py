@@ -83,7 +83,7 @@ async def test_the_photographs_are_where_fal_finds_them(tmp_path: Path) -> None:
 async def test_a_photograph_is_known_by_its_size() -> None:
     facts = await media.probe(photos.ROCKET)
 
-    assert (facts.width, facts.height) == (640, 360)
+    assert (facts.width, facts.height, facts.seconds) == (640, 360, None)
     assert facts.size_bytes == photos.ROCKET.stat().st_size
 
 
