@@ -79,8 +79,9 @@ def lines(tool: Tool, address: str, *, first: str, last: str) -> Iterator[tuple[
     pick_id = """grep -o '"id": *"[^"]*"' | head -n 1 | cut -d '"' -f 4"""
     yield "what is there", tool.list(address)
     yield "its methods", tool.describe(address, service)
-    yield "a transition between two photographs", f"JOB=$({submit} | {pick_id}); echo $JOB"
+    accepted = f"JOB=$({submit} | {pick_id}); echo $JOB"
+    yield "a transition between two photographs", accepted
     yield "live, until it ends", tool.call(address, f"{service}/WatchJob", job)
     yield "as it stands", tool.call(address, f"{service}/GetJob", job)
-    yield "stop it (submit another first)", tool.call(address, f"{service}/CancelJob", job)
+    yield "submit another and stop it", f"{accepted}; {tool.call(address, f'{service}/CancelJob', job)}"
     yield "is it healthy", tool.call(address, "grpc.health.v1.Health/Check", "'{}'")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from typing import TYPE_CHECKING, Any
@@ -38,9 +39,9 @@ def run(main: Callable[[], Coroutine[Any, Any, None]]) -> int:
 
         def interrupt(number: signal.Signals) -> None:
             received.append(number)
-            say("\nStopping ..." if len(received) == 1 else "At once ...")
             if task is not None:
                 task.cancel()
+            say("\nStopping ..." if len(received) == 1 else "At once ...")
 
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, interrupt, number)
@@ -53,4 +54,7 @@ def run(main: Callable[[], Coroutine[Any, Any, None]]) -> int:
     except DevstackError as error:
         complain(str(error))
         return 1
+    except BrokenPipeError:  # nobody reads on (`make run | head`)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     return 0
