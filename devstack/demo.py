@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import httpx
-import segue
-from segue import aio
 
+import segue
 from devstack import console, media, progress
 from devstack.errors import DemoFailedError
 from devstack.kinds import KINDS
 from devstack.settings import Settings
 from devstack.stack import Stack
+from segue import aio
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import segue
-
 from devstack import photos
 
 if TYPE_CHECKING:

@@ -3,11 +3,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from devstack.progress import Bar, Lines, News, Reporter
 from segue.v1.event_pb2 import Heartbeat, Snapshot, StateChange
 from segue.v1.job_pb2 import JOB_STATE_PENDING, JOB_STATE_PROCESSING, Job, Progress
 from segue.v1.job_service_pb2 import WatchJobResponse
-
-from devstack.progress import Bar, Lines, News, Reporter
 
 if TYPE_CHECKING:
     import pytest
