@@ -98,7 +98,7 @@ async def _stop(worker: AsyncWorker, attempts: Attempts, *, grace: float) -> Non
     """Stop in the order that loses nothing: no more tickets, then the jobs back, then the last acknowledgements."""
     loop = asyncio.get_running_loop()
     # Before the jobs go back: or this process would take the tickets that go with them, and spend them on nothing.
-    await loop.run_in_executor(None, worker.pause)
+    await loop.run_in_executor(None, worker.stop_consuming)
     attempts.interrupt()
     if worker.tasks:
         _, late = await asyncio.wait(worker.tasks, timeout=grace)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 GROWTH: Final = 1.3
 #: Each pause is changed by up to this share of it, so that many generations are not polled in step.
 JITTER: Final = 0.2
+#: A whole number from 0 to 100 before a percent sign.
+PERCENTAGE: Final = re.compile(r"(?<![\d.])(100|\d{1,2})(?:\.\d+)?\s?%")
 #: The stage names that watchers see.
 QUEUED: Final = "queued at fal"
 GENERATING: Final = "generating"
@@ -45,8 +48,9 @@ class PollPolicy:
 def progress_of(status: Status, *, elapsed: timedelta, usual: timedelta) -> Progress | None:
     """Return what a poll says of a generation's progress, the fraction within the generation; None: nothing new.
 
-    fal tells no percentage. While a model works, the fraction approaches 1 with the time elapsed: half of the way is
-    done after half of what such a generation usually takes, three quarters after all of it.
+    fal tells no percentage, but many models write one into their log: the last one counts. Without one the fraction
+    approaches 1 with the time elapsed: half of the way is done after half of what such a generation usually takes,
+    three quarters after all of it.
     """
     match status:
         case Queued(position=position):
@@ -57,9 +61,18 @@ def progress_of(status: Status, *, elapsed: timedelta, usual: timedelta) -> Prog
                 message=f"Waiting in fal's queue{ahead}",
                 provider_queue_position=position,
             )
-        case Running():
-            share = 1 - 0.5 ** (2 * max(0.0, elapsed / usual))
+        case Running(logs=logs):
+            told = _percentage([line.text for line in logs])
+            share = 1 - 0.5 ** (2 * max(0.0, elapsed / usual)) if told is None else told / 100
             fraction = GENERATING_FRACTION + (1 - GENERATING_FRACTION) * share
             return Progress(fraction=round(fraction, 3), stage=GENERATING, message="The model is working")
         case Completed():
             return None
+
+
+def _percentage(lines: list[str]) -> int | None:
+    """Return the last percentage in a model's log, such as a progress bar writes it; None: there is none."""
+    for line in reversed(lines):
+        if found := PERCENTAGE.findall(line):
+            return int(found[-1])
+    return None
