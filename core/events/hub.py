@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -70,9 +70,7 @@ class Hub:
     async def close(self) -> None:
         """Stop listening."""
         if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await _stop(self._task, patience=0.2)
 
     def drain(self, within: timedelta) -> None:
         """Send every watcher, and each that still comes, elsewhere, each after a random part of *within*."""
@@ -132,8 +130,7 @@ class Hub:
         try:
             await self._read(connection)
         finally:
-            steering.cancel()
-            await asyncio.gather(steering, return_exceptions=True)
+            await _stop(steering, patience=0.02)
 
     async def _steer(self, connection: Any) -> None:
         """Subscribe to what has come to be watched, and unsubscribe from what no longer is."""
@@ -182,3 +179,16 @@ class Hub:
             event = event_of(channel.tenant, packed)
             for inbox in channel.inboxes:
                 inbox.put(event)
+
+
+async def _stop(task: asyncio.Task[None], *, patience: float) -> None:
+    """Cancel a task, again after every *patience* (s), until it has ended, however it does.
+
+    Once may not do: redis-py sends inside asyncio.wait_for, which on Python 3.11 swallows a cancellation that comes
+    in the moment in which the sending ends (python/cpython #86296).
+    """
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=patience)
+    if not task.cancelled():
+        task.exception()  # seen: asyncio would complain of it otherwise
