@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,7 +12,7 @@ from core.jobs import Jobs
 from core.store import scripts
 from core.store.attempts import KindRule, Policy
 from core.store.connection import connect
-from tests.integration.core.engine import PREFIX, TIMEOUT, Clock, Engine
+from tests.integration.core.engine import EVENTS, PREFIX, TIMEOUT, Clock, Engine
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -38,9 +38,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def engine_with(redis: Redis) -> Callable[..., Engine]:
     """Make an engine with a policy of the test's own."""
 
-    def make(**policy: object) -> Engine:
+    def make(*, events: int = EVENTS, **policy: Any) -> Engine:
         kinds = {kind: KindRule() for kind in JobKind}
-        return Engine(redis, Policy(**{"provider_slots": 1000, "kinds": kinds, **policy}))  # type: ignore[arg-type]  # by name
+        return Engine(redis, Policy(**{"provider_slots": 1000, "kinds": kinds, **policy}), events=events)
 
     return make
 
@@ -63,4 +63,4 @@ async def hub(redis: Redis, engine: Engine) -> AsyncIterator[Hub]:
 @pytest.fixture
 def jobs(redis: Redis, hub: Hub) -> Jobs:
     """The face that the server uses."""
-    return Jobs(redis, hub, prefix=PREFIX, events_per_job=100)
+    return Jobs(redis, hub, prefix=PREFIX, events_per_job=EVENTS)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from core.ids import time_ordered_ids
 from core.job import DEFAULT_TENANT, BatchId, Job, JobId, JobKind, Submission, Tenant
-from core.store import scripts
 from core.store.attempts import AttemptKey, AttemptStore, Outcome, Policy
 from core.store.jobs import JobStore
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 PREFIX: Final = "{test}"
 TIMEOUT: Final = timedelta(seconds=5)
 LEASE: Final = timedelta(seconds=15)
-EVENTS: Final = 100
+EVENTS: Final = 1000
 RETENTION: Final = timedelta(hours=1)
 
 
@@ -74,10 +73,10 @@ class Clock:
 class Engine:
     """A job store and an attempt store on one Redis, as a server and a worker have them."""
 
-    def __init__(self, redis: Redis, policy: Policy) -> None:
+    def __init__(self, redis: Redis, policy: Policy, *, events: int = EVENTS) -> None:
         self.redis = redis
-        self.store = JobStore(redis, prefix=PREFIX, events_per_job=EVENTS)
-        self.attempts = AttemptStore(redis, prefix=PREFIX, events_per_job=EVENTS, lease=LEASE, policy=policy)
+        self.store = JobStore(redis, prefix=PREFIX, events_per_job=events)
+        self.attempts = AttemptStore(redis, prefix=PREFIX, events_per_job=events, lease=LEASE, policy=policy)
 
     async def submit(self, tenant: str = DEFAULT_TENANT, **changes: Any) -> Job:
         """Submit a job that must be accepted."""
@@ -115,6 +114,10 @@ class Engine:
         """Return the job as it stands."""
         return await self.store.get(job.tenant, job.id)
 
+    async def log(self, job: Job, *lines: str) -> None:
+        """Log lines for the attempt that a claim has started."""
+        await self.attempts.report(key_of(job), None, lines)
+
     async def events(self, job: Job) -> list[Event]:
         """Return the whole log of a job."""
         return await self.store.events(job.tenant, job.id, after=0)
@@ -123,9 +126,10 @@ class Engine:
         """Return how many tickets wait in Dramatiq's queue."""
         return int(await self.redis.llen(f"{PREFIX}:dramatiq:segue"))
 
-    async def script(self, name: str, *arguments: object) -> Any:
-        """Run a script with raw arguments after the time."""
-        return await scripts.load(self.redis, PREFIX, name)(scripts.SERVER_CLOCK, *arguments)
+    async def listeners(self, job: Job) -> int:
+        """Return how many connections are subscribed to a job's channel."""
+        ((_, count),) = await self.redis.pubsub_numsub(self.store.keys.channel(job.tenant, job.id))
+        return int(count)
 
     async def dump(self) -> dict[str, object]:
         """Return all that Redis holds under the prefix, without what goes by itself in a minute."""

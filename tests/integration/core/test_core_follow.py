@@ -1,0 +1,338 @@
+"""Following: every event after a sequence, in order, once, whatever happens to the connection that brings them."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from datetime import timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+
+from core.errors import DrainingError, JobNotFoundError
+from core.events.event import Event, LogWritten, StateChanged
+from core.events.follow import Quiet, Snapshot
+from core.events.hub import Hub
+from core.events.inbox import CAPACITY
+from core.job import DEFAULT_TENANT, JobId, JobKind, JobState
+from core.jobs import Jobs
+from core.store.attempts import KindRule, Outcome, Policy
+from core.store.connection import connect
+from core.store.keys import Keys
+from devstack.redis import RedisServer
+from tests.integration.core.engine import EVENTS, PREFIX, RETENTION, TIMEOUT, Engine, eventually
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+    from pathlib import Path
+
+    from redis.asyncio import Redis
+
+    from core.job import Job
+    from tests.integration.core.engine import Clock
+
+Item = Snapshot | Event | Quiet
+SECOND = timedelta(seconds=1)
+
+
+async def collect(jobs: Jobs, job: Job, *, after: int = 0) -> list[Snapshot | Event]:
+    """Follow a job to its end."""
+    async with aclosing(follow(jobs, job, after=after)) as items:
+        return [item async for item in items if not isinstance(item, Quiet)]
+
+
+def follow(jobs: Jobs, job: Job, *, after: int = 0, heartbeat: timedelta = SECOND) -> AsyncGenerator[Item, None]:
+    return jobs.follow(job.tenant, job.id, after=after, heartbeat=heartbeat)
+
+
+def sequence_of(item: Item) -> int:
+    return item.job.sequence if isinstance(item, Snapshot) else item.sequence
+
+
+def assert_complete(items: list[Snapshot | Event], *, last: int) -> None:
+    """Check that a snapshot comes first, then every event after it, in order, once, to the last."""
+    assert isinstance(items[0], Snapshot)
+    assert not items[0].history_truncated
+    assert all(isinstance(item, Event) for item in items[1:])
+    assert all(before + 1 == after for before, after in pairwise(map(sequence_of, items)))
+    assert sequence_of(items[-1]) == last
+
+
+async def work(engine: Engine, job: Job, *, lines: int) -> int:
+    """Log lines, one by one, and end the job; return its last sequence."""
+    for number in range(lines):
+        await engine.log(job, str(number))
+    await engine.finish(job, Outcome.SUCCEEDED)
+    return (await engine.now(job)).sequence
+
+
+async def test_who_follows_from_the_beginning_sees_everything(jobs: Jobs, engine: Engine) -> None:
+    job = await engine.submit()
+    following = asyncio.create_task(collect(jobs, job))
+    await eventually(lambda: is_followed(engine, job))
+
+    started = await engine.claim()
+    assert started is not None
+    last = await work(engine, started, lines=5)
+
+    items = await following
+    assert_complete(items, last=last)
+    assert [sequence_of(item) for item in items] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert [item.text for item in items if isinstance(item, LogWritten)] == ["0", "1", "2", "3", "4"]
+
+
+async def is_followed(engine: Engine, job: Job) -> bool:
+    return await engine.listeners(job) > 0
+
+
+async def test_who_comes_back_gets_what_was_missed_and_what_follows(jobs: Jobs, engine: Engine) -> None:
+    job = await engine.started()
+    await engine.log(job, "a", "b", "c")
+    following = asyncio.create_task(collect(jobs, job, after=2))
+    await eventually(lambda: is_followed(engine, job))
+
+    last = await work(engine, job, lines=2)
+
+    items = await following
+    assert [sequence_of(item) for item in items] == list(range(3, last + 1))
+    assert all(isinstance(item, Event) for item in items)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.SUCCEEDED, Outcome.FAILED, Outcome.CANCELLED])
+async def test_after_the_end_a_snapshot_is_all(jobs: Jobs, engine: Engine, outcome: Outcome) -> None:
+    job = await engine.started()
+    await engine.finish(job, outcome)
+
+    (item,) = await collect(jobs, job)
+
+    assert isinstance(item, Snapshot)
+    assert item.job == await engine.now(job)
+
+
+async def test_after_the_end_the_missed_events_come_to_the_final_one(jobs: Jobs, engine: Engine) -> None:
+    job = await engine.started()
+    last = await work(engine, job, lines=600)
+
+    items = await collect(jobs, job, after=2)
+
+    assert [sequence_of(item) for item in items] == list(range(3, last + 1))
+    assert isinstance(items[-1], StateChanged)
+    assert items[-1].to_state is JobState.SUCCEEDED
+
+
+async def test_who_has_seen_the_final_event_gets_nothing_more(jobs: Jobs, engine: Engine) -> None:
+    job = await engine.started()
+    last = await work(engine, job, lines=1)
+
+    assert await collect(jobs, job, after=last) == []
+
+
+async def test_an_unknown_job_is_not_found(jobs: Jobs, engine: Engine) -> None:
+    with pytest.raises(JobNotFoundError):
+        await anext(jobs.follow(DEFAULT_TENANT, JobId("none"), after=0, heartbeat=SECOND))
+
+
+async def test_a_sequence_that_was_never_reached_gives_a_snapshot(jobs: Jobs, engine: Engine) -> None:
+    job = await engine.submit()
+
+    async with aclosing(follow(jobs, job, after=99)) as items:
+        item = await anext(items)
+
+    assert item == Snapshot(job, history_truncated=True)
+
+
+async def test_who_comes_back_too_late_gets_a_snapshot_in_place_of_what_is_gone(
+    jobs: Jobs, engine_with: Callable[..., Engine]
+) -> None:
+    engine = engine_with(events=100)
+    job = await engine.started()
+    await engine.log(job, *["line"] * 500)
+
+    async with aclosing(follow(jobs, job, after=2)) as items:
+        item = await anext(items)
+        await engine.log(job, "more")
+        following = await anext(items)
+
+    assert isinstance(item, Snapshot)
+    assert item.history_truncated
+    assert item.job.sequence == 502
+    assert sequence_of(following) == 503
+
+
+async def test_a_quiet_job_shows_that_the_watch_lives(jobs: Jobs, engine: Engine) -> None:
+    job = await engine.submit()
+
+    async with aclosing(follow(jobs, job, heartbeat=SECOND / 50)) as items:
+        heard = [await anext(items) for _ in range(4)]
+
+    assert heard[1:] == [Quiet(1)] * 3
+
+
+async def test_a_job_forgotten_under_a_slow_watcher_is_not_found(jobs: Jobs, engine: Engine, clock: Clock) -> None:
+    job = await engine.started()
+    async with aclosing(follow(jobs, job, heartbeat=SECOND / 50)) as items:
+        await anext(items)
+        await engine.redis.client_kill_filter(_type="pubsub")
+        await engine.finish(job, Outcome.SUCCEEDED)
+        clock.advance(RETENTION)
+        await engine.attempts.expire()
+
+        with pytest.raises(JobNotFoundError):
+            await asyncio.wait_for(drain(items), 2)
+
+
+async def drain(items: AsyncGenerator[Item, None]) -> None:
+    async for _ in items:
+        pass
+
+
+async def test_a_hundred_watchers_who_race_the_writer_lose_nothing(jobs: Jobs, engine: Engine) -> None:
+    job = await engine.started()
+    writing = asyncio.create_task(work(engine, job, lines=200))
+
+    followings = []
+    for number in range(100):
+        followings.append(asyncio.create_task(collect(jobs, job)))
+        if number % 10 == 0:
+            await engine.now(job)  # the watchers come while the writer writes
+
+    heard = await asyncio.gather(*followings)
+    last = await writing
+    assert len({sequence_of(items[0]) for items in heard}) > 1
+    for items in heard:
+        assert_complete(items, last=last)
+
+
+async def test_watchers_of_a_hundred_jobs_get_each_their_own(jobs: Jobs, engine: Engine) -> None:
+    started = [await engine.started() for _ in range(100)]
+    followings = [asyncio.create_task(collect(jobs, job)) for job in started]
+
+    lasts = await asyncio.gather(*(work(engine, job, lines=3) for job in started))
+
+    for items, job, last in zip(await asyncio.gather(*followings), started, lasts, strict=True):
+        assert_complete(items, last=last)
+        assert isinstance(items[-1], Snapshot | StateChanged)
+        assert items[-1].job.id == job.id
+
+
+async def test_two_watchers_of_one_job_get_the_same(jobs: Jobs, engine: Engine) -> None:
+    job = await engine.started()
+    followings = [asyncio.create_task(collect(jobs, job, after=1)) for _ in range(2)]
+
+    await work(engine, job, lines=10)
+
+    first, second = await asyncio.gather(*followings)
+    assert first == second
+    assert len(first) == 12
+
+
+async def test_nothing_is_lost_while_the_connection_is_killed_again_and_again(jobs: Jobs, engine: Engine) -> None:
+    job = await engine.started()
+    followings = [asyncio.create_task(collect(jobs, job)) for _ in range(20)]
+
+    for number in range(40):
+        await engine.log(job, str(number))
+        if number % 10 == 0:
+            await eventually(lambda: is_followed(engine, job))
+        if number % 5 == 0:
+            await engine.redis.client_kill_filter(_type="pubsub")
+    last = await work(engine, job, lines=5)
+
+    for items in await asyncio.gather(*followings):
+        assert_complete(items, last=last)
+
+
+async def test_a_slow_watcher_whose_inbox_overflows_gets_everything(jobs: Jobs, engine: Engine) -> None:
+    job = await engine.started()
+    async with aclosing(follow(jobs, job)) as slow:
+        items = [await anext(slow)]
+        fast = asyncio.create_task(collect(jobs, job))
+        await engine.log(job, *[str(number) for number in range(3 * CAPACITY)])
+        last = await work(engine, job, lines=1)
+        await fast  # the same events have come to the slow one's inbox by now
+
+        items += [item async for item in slow]
+
+    heard = [item for item in items if not isinstance(item, Quiet)]
+    assert_complete(heard, last=last)
+
+
+async def test_a_drained_watcher_is_sent_elsewhere_and_so_is_who_still_comes(
+    jobs: Jobs, hub: Hub, engine: Engine
+) -> None:
+    job = await engine.submit()
+    async with aclosing(follow(jobs, job)) as items:
+        await anext(items)
+        hub.drain(SECOND)
+
+        with pytest.raises(DrainingError) as told:
+            await anext(items)
+    assert timedelta() <= told.value.retry_after <= SECOND
+
+    async with aclosing(follow(jobs, job)) as items:
+        assert isinstance(await anext(items), Snapshot)
+        with pytest.raises(DrainingError):
+            await anext(items)
+
+
+@pytest.mark.parametrize("turns", range(0, 12, 2))
+async def test_a_hub_closes_whatever_it_is_doing(redis: Redis, engine: Engine, turns: int) -> None:
+    job = await engine.submit()
+    hub = Hub(redis, engine.store.keys)
+    hub.start()
+    with hub.listen(job.tenant, job.id):
+        for _ in range(turns):
+            await asyncio.sleep(0)
+
+        await asyncio.wait_for(hub.close(), 3)
+
+
+async def test_the_last_watcher_to_leave_frees_the_channel(jobs: Jobs, engine: Engine) -> None:
+    job = await engine.submit()
+    async with aclosing(follow(jobs, job)) as first, aclosing(follow(jobs, job)) as second:
+        await anext(first)
+        await anext(second)
+        await first.aclose()
+        assert await engine.listeners(job) == 1
+
+    async def is_free() -> bool:
+        return await engine.listeners(job) == 0
+
+    await eventually(is_free)
+
+
+async def test_who_leaves_and_comes_back_at_once_is_heard(jobs: Jobs, engine: Engine) -> None:
+    job = await engine.started()
+    for _ in range(20):
+        async with aclosing(follow(jobs, job)) as items:
+            await anext(items)
+
+    following = asyncio.create_task(collect(jobs, job))
+    await eventually(lambda: is_followed(engine, job))
+    last = await work(engine, job, lines=3)
+
+    assert_complete(await asyncio.wait_for(following, 2), last=last)
+
+
+async def test_a_watch_goes_on_after_a_restart_of_redis(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path)
+    await server.start()
+    redis = connect(server.url, timeout=TIMEOUT)
+    hub = Hub(redis, Keys(PREFIX))
+    hub.start()
+    try:
+        own = Engine(redis, Policy(provider_slots=1, kinds={JobKind.TRANSITION: KindRule()}))
+        job = await own.started()
+        following = asyncio.create_task(collect(Jobs(redis, hub, prefix=PREFIX, events_per_job=EVENTS), job))
+        await eventually(lambda: is_followed(own, job))
+        await own.log(job, "before")
+
+        await server.restart()
+        last = await work(own, job, lines=3)
+
+        assert_complete(await asyncio.wait_for(following, 10), last=last)
+    finally:
+        await hub.close()
+        await redis.aclose()
+        await server.stop()
