@@ -131,26 +131,32 @@ class Engine:
         ((_, count),) = await self.redis.pubsub_numsub(self.store.keys.channel(job.tenant, job.id))
         return int(count)
 
-    async def dump(self) -> dict[str, object]:
+    async def dump(self) -> dict[str, Any]:
         """Return all that Redis holds under the prefix, without what goes by itself in a minute."""
+        names = [name async for name in self.redis.scan_iter(f"{PREFIX}:*", count=1000)]
+        pipeline: Any = self.redis.pipeline()
+        for name in names:
+            pipeline.type(name).ttl(name)
+        answers = await pipeline.execute()
+        lasting = [
+            (name, kind) for name, kind, ttl in zip(names, answers[::2], answers[1::2], strict=True) if ttl == -1
+        ]
+        for name, kind in lasting:
+            match kind:
+                case b"hash":
+                    pipeline.hgetall(name)
+                case b"zset":
+                    pipeline.zrange(name, 0, -1, withscores=True)
+                case b"set":
+                    pipeline.smembers(name)
+                case b"list":
+                    pipeline.lrange(name, 0, -1)
+                case b"stream":
+                    pipeline.xrange(name)
+                case _:
+                    pipeline.get(name)
+        values = await pipeline.execute()
         return {
-            name.decode(): await self._value(name)
-            async for name in self.redis.scan_iter(f"{PREFIX}:*", count=1000)
-            if await self.redis.ttl(name) == -1
+            name.decode(): dict(value) if kind == b"zset" else value
+            for (name, kind), value in zip(lasting, values, strict=True)
         }
-
-    async def _value(self, name: bytes) -> object:
-        redis: Any = self.redis
-        match await redis.type(name):
-            case b"hash":
-                return await redis.hgetall(name)
-            case b"zset":
-                return dict(await redis.zrange(name, 0, -1, withscores=True))
-            case b"set":
-                return await redis.smembers(name)
-            case b"list":
-                return await redis.lrange(name, 0, -1)
-            case b"stream":
-                return await redis.xrange(name)
-            case _:
-                return await redis.get(name)
