@@ -105,9 +105,11 @@ async def _follow(client: aio.Client, job_id: str) -> segue.Job:
 
 
 async def _cancel(client: aio.Client, job_id: str) -> None:
-    """Take the job back, as nobody waits for it any more; nobody waits for this either."""
-    with contextlib.suppress(segue.SegueError):
+    """Take the job back, as nobody waits for it any more, and give fal a moment to hear of it."""
+    console.say("Cancelling the job ...")
+    with contextlib.suppress(segue.SegueError, segue.errors.JobEnded):
         await client.cancel(job_id, timeout=CANCEL_SECONDS)
+        await client.result(job_id, timeout=CANCEL_SECONDS)
 
 
 async def _download(artifacts: Sequence[Artifact], target: Path) -> Path:

@@ -17,7 +17,8 @@ from PIL import Image, ImageChops, ImageStat
 
 from devstack import photos
 from devstack.process import ChildProcess
-from devstack.settings import child_environment
+from devstack.settings import Settings, child_environment
+from devstack.stack import Stack
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -99,6 +100,21 @@ async def test_ctrl_c_ends_the_demo_with_all_its_processes(tmp_path: Path) -> No
 
         assert await asyncio.wait_for(demo.wait(), 20) == 128 + signal.SIGINT
         assert await all_gone(children)
+
+
+async def test_ctrl_c_takes_the_job_back_from_fal(tmp_path: Path) -> None:
+    async with Stack(Settings(dev_dir=tmp_path / "others"), appendfsync=None) as others:
+        await others.emulator.settings(run_seconds=60)
+        places = {"SEGUE_REDIS_URL": others.redis_url, "SEGUE_FAL_BASE_URL": others.emulator.url}
+        async with command("devstack.demo", tmp_path, **places) as demo:
+            await wrote(demo, r"generating")
+
+            demo.send_signal(signal.SIGINT)
+            await asyncio.wait_for(demo.wait(), 20)
+
+        ledger = await others.emulator.ledger()
+
+    assert (ledger.submits, ledger.billed) == (1, 0)
 
 
 async def test_a_demo_without_fal_ends_with_the_reason(tmp_path: Path) -> None:
