@@ -37,9 +37,11 @@ DOMAIN: Final = "segue"
 MOST_VIOLATIONS: Final = 20
 #: Bytes of a status in the trailers. They grow by a third on the wire (base64), beside the message, and C-core drops
 #: trailers of more than 8 KB at random.
-TRAILER_BYTES: Final = 4800
-#: Characters of one text; percent-encoding may make twelve bytes of each in the trailers.
+TRAILER_BYTES: Final = 4000
+#: Characters of the message, of a path and of a fact; percent-encoding may make twelve bytes of each in the trailers.
 TEXT_CHARACTERS: Final = 200
+#: Characters that tell what is wrong with a field: enough to name all models.
+DESCRIPTION_CHARACTERS: Final = 400
 
 STATUS: Final[Mapping[type[SegueError], grpc.StatusCode]] = {
     InvalidRequestError: grpc.StatusCode.INVALID_ARGUMENT,
@@ -89,9 +91,9 @@ def internal_status(incident: str) -> Status:
     return status
 
 
-def shortened(text: str) -> str:
-    """Return a text that a caller may have made as long as a request."""
-    return text if len(text) <= TEXT_CHARACTERS else f"{text[: TEXT_CHARACTERS - 1]}…"
+def shortened(text: str, most: int = TEXT_CHARACTERS) -> str:
+    """Return a text that a caller may have made as long as a request, cut to *most* characters."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _hints(error: SegueError) -> Iterator[Message]:
@@ -111,7 +113,9 @@ def _bad_request(violations: Sequence[Violation], size: int) -> BadRequest:
     """Return as many violations as fit into *size* bytes, but at least one."""
     refusal = BadRequest()
     for violation in violations[:MOST_VIOLATIONS]:
-        field = refusal.field_violations.add(field=shortened(violation.path), description=shortened(violation.message))
+        field = refusal.field_violations.add(
+            field=shortened(violation.path), description=shortened(violation.message, DESCRIPTION_CHARACTERS)
+        )
         if refusal.ByteSize() > size and len(refusal.field_violations) > 1:
             refusal.field_violations.remove(field)
             break

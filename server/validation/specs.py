@@ -53,7 +53,7 @@ def _check_transition(found: Findings, path: str, spec: spec_pb2.TransitionSpec)
         found.add(f"{path}.cfg_scale", f"must be 0 to 1; is {spec.cfg_scale:g}")
     model = TRANSITION_MODELS.get(spec.model) if spec.model else DEFAULT_TRANSITION_MODEL
     if model is None:
-        found.add(f"{path}.model", f"is not one of {', '.join(_usable_models())}")
+        found.add(f"{path}.model", f"is not one of {_usable_models()}")
     else:
         _check_model_of_transition(found, path, spec, model)
     _note_unserved(found, path, spec)
@@ -81,8 +81,8 @@ def _check_model_of_transition(
         found.add(f"{path}.negative_prompt", f"is not taken by {model.endpoint}")
 
 
-def _usable_models() -> list[str]:
-    return [endpoint for endpoint, model in TRANSITION_MODELS.items() if model.tail_field]
+def _usable_models() -> str:
+    return ", ".join(endpoint for endpoint, model in TRANSITION_MODELS.items() if model.tail_field)
 
 
 def _note_unserved(found: Findings, path: str, spec: spec_pb2.TransitionSpec) -> None:
