@@ -8,15 +8,12 @@ from datetime import timedelta
 from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import SettingsConfigDict
 
 from core.settings import StoreSettings
 
 
 class Settings(StoreSettings):
     """Everything a server process is started with."""
-
-    model_config = SettingsConfigDict(use_attribute_docstrings=True)
 
     listen: str = Field(default="127.0.0.1:50051", pattern=r"^(\[[0-9a-fA-F:.]+\]|[^:\[\]/\s]+):\d{1,5}$")
     """host:port to listen on; port 0 takes a free one."""
