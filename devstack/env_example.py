@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import AliasChoices, SecretStr
 
-from core.settings import StoreSettings
+from core.settings import ProcessSettings, StoreSettings
 from devstack.settings import Settings as DevstackSettings
 from emulator.settings import Settings as EmulatorSettings
 from server.settings import Settings as ServerSettings
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 #: Each process, what it is called, and the class whose settings were told already.
 _SECTIONS: Final[tuple[tuple[str, type[BaseSettings], type[BaseSettings] | None], ...]] = (
     ("Server and workers: the job store. All processes of one installation must agree on it", StoreSettings, None),
-    ("Server (python -m server)", ServerSettings, StoreSettings),
-    ("Worker (python -m workers)", WorkerSettings, StoreSettings),
+    ("Server and workers: logs", ProcessSettings, StoreSettings),
+    ("Server (python -m server)", ServerSettings, ProcessSettings),
+    ("Worker (python -m workers)", WorkerSettings, ProcessSettings),
     ("Emulator (python -m emulator): a local fal, never in production", EmulatorSettings, None),
     ("Development stack (make run, make demo)", DevstackSettings, None),
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import gc
 import signal
@@ -10,37 +9,32 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 import uvloop
-from pydantic import ValidationError
 
-from server import logs
+from core.logs import configure
+from core.settings import read_settings
 from server.app import CannotListenError, serving
-from server.settings import Settings, usage
+from server.logs import quiet_grpc
+from server.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
 
+#: How the process is started.
+PROGRAM: Final = "python -m server"
 #: With the default (700, 10, 10) the collector walks ten thousand open watches ever again: 280 ms at worst, 9 ms so.
 GC_THRESHOLDS: Final = (50_000, 50, 50)
 
 
-class _Arguments(argparse.ArgumentParser):
-    def format_help(self) -> str:
-        return f"{usage()}\n"
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Read the settings, serve, and return after a signal."""
-    _Arguments(prog="python -m server").parse_args(arguments)
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        sys.exit("\n".join(_told(error)))
-    logs.configure(settings)
+    settings = read_settings(Settings, program=PROGRAM, summary="Serves segue.v1 over gRPC.", arguments=arguments)
+    configure(settings)
+    quiet_grpc()
     gc.set_threshold(*GC_THRESHOLDS)
     try:
         uvloop.run(_serve(settings))
     except CannotListenError as error:
-        sys.exit(f"python -m server: {error}")
+        sys.exit(f"{PROGRAM}: {error}")
 
 
 async def _serve(settings: Settings) -> None:
@@ -58,15 +52,6 @@ async def _announce(ready: Awaitable[None], address: str) -> None:
     await ready
     sys.stdout.write(f"server ready on {address}\n")
     sys.stdout.flush()
-
-
-def _told(error: ValidationError) -> list[str]:
-    """Return one line per wrong setting, under the name it has in the environment."""
-    return [
-        f"python -m server: {''.join(f'SEGUE_{str(part).upper()}: ' for part in fault['loc'][:1])}"
-        f"{fault['msg'].removeprefix('Value error, ')}"
-        for fault in error.errors(include_input=False, include_url=False)
-    ]
 
 
 if __name__ == "__main__":

@@ -1,51 +1,16 @@
-"""Sets up the logs of a server: one line per event on stderr, ours and the libraries' alike."""
+"""Keeps out of the logs what grpc writes there about every client that leaves."""
 
 from __future__ import annotations
 
 import logging
-import sys
-from typing import TYPE_CHECKING
-
-import structlog
-
-if TYPE_CHECKING:
-    from structlog.typing import Processor
-
-    from server.settings import Settings
 
 
-def configure(settings: Settings) -> None:
-    """Send all logs of this process to stderr, in the format that the settings name."""
-    level = settings.numeric_log_level
-    shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    ending: list[Processor] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
-        if settings.log_format == "json"
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
-    )
-    structlog.configure(
-        processors=[*shared, *ending],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, structlog.processors.format_exc_info],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ending[-1:]],
-        )
-    )
-    logging.basicConfig(level=max(level, logging.INFO), handlers=[handler], force=True)
+def quiet_grpc() -> None:
+    """Drop what grpc logs, with a traceback, each time a client leaves while something is sent to it."""
     logging.getLogger("grpc._cython.cygrpc").addFilter(_is_worth_a_line)
 
 
 def _is_worth_a_line(record: logging.LogRecord) -> bool:
-    """Drop what grpc logs, with a traceback, each time a client leaves while something is sent to it."""
     error = record.exc_info[1] if record.exc_info else None
     return not (
         type(error).__name__ in {"ExecuteBatchError", "CancelledError"}

@@ -1,18 +1,17 @@
-"""What can be set for a server, and how `python -m server --help` tells it."""
+"""What can be set for a server."""
 
 from __future__ import annotations
 
 import ipaddress
-import logging
 from datetime import timedelta
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, model_validator
 
-from core.settings import StoreSettings
+from core.settings import ProcessSettings
 
 
-class Settings(StoreSettings):
+class Settings(ProcessSettings):
     """Everything a server process is started with."""
 
     listen: str = Field(default="127.0.0.1:50051", pattern=r"^(\[[0-9a-fA-F:.]+\]|[^:\[\]/\s]+):\d{1,5}$")
@@ -47,10 +46,6 @@ class Settings(StoreSettings):
     """How long a stopping server still serves while its health says NOT_SERVING, for balancers to notice."""
     grace_seconds: float = Field(default=10, gt=0, le=600)
     """After that delay, a stopping server is gone within this."""
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """The least severe lines that are logged."""
-    log_format: Literal["json", "text"] = "json"
-    """One JSON object a line, or text for people."""
 
     @model_validator(mode="after")
     def _closed_to_strangers(self) -> Self:
@@ -76,11 +71,6 @@ class Settings(StoreSettings):
         return self.listen.rpartition(":")[0].strip("[]")
 
     @property
-    def numeric_log_level(self) -> int:
-        """The level as the standard library counts it."""
-        return logging.getLevelNamesMapping()[self.log_level.upper()]
-
-    @property
     def time_limit_default(self) -> timedelta:
         """The time limit of a job that asks for none."""
         return timedelta(seconds=self.time_limit_default_seconds)
@@ -89,17 +79,6 @@ class Settings(StoreSettings):
     def retention_default(self) -> timedelta:
         """How long a finished job is kept that does not say."""
         return timedelta(seconds=self.retention_default_seconds)
-
-
-def usage() -> str:
-    """Return what --help prints: every setting with its default and meaning."""
-    lines = ["usage: python -m server [--help]", "", "Serves segue.v1 over gRPC. Set by environment variables:", ""]
-    for name, field in sorted(Settings.model_fields.items()):
-        default = field.get_default()
-        shown = default.get_secret_value() if isinstance(default, SecretStr) else default
-        lines.append(f"  SEGUE_{name.upper()}={str(shown).lower() if isinstance(shown, bool) else shown}")
-        lines.append(f"      {field.description}")
-    return "\n".join(lines)
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,25 +1,32 @@
-"""`python -m workers`: a worker process."""
+"""`python -m workers`: take jobs until SIGTERM or SIGINT. `--help` tells what can be set."""
 
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING, Final
 
 import uvloop
-from pydantic_settings import CliApp
 
 from core.logs import configure
+from core.settings import read_settings
 from workers.app import serve
 from workers.settings import WorkerSettings
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def main() -> None:
-    """Read the settings, work until told to stop, exit with 0."""
-    settings = CliApp.run(WorkerSettings, cli_exit_on_error=True)
-    configure(level=settings.log_level, form=settings.log_format)
-    uvloop.run(serve(settings, ready=_say))
+#: How the process is started.
+PROGRAM: Final = "python -m workers"
 
 
-def _say(worker: str) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Read the settings, work, and return after a signal."""
+    settings = read_settings(WorkerSettings, program=PROGRAM, summary="Performs jobs on fal.", arguments=arguments)
+    configure(settings)
+    uvloop.run(serve(settings, ready=_announce))
+
+
+def _announce(worker: str) -> None:
     sys.stdout.write(f"worker ready as {worker}\n")
     sys.stdout.flush()
 

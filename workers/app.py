@@ -48,7 +48,7 @@ async def serve(settings: WorkerSettings, *, ready: Callable[[str], None]) -> No
         redis = connect(url, timeout=timedelta(seconds=settings.redis_timeout_seconds), connections=CONNECTIONS)
         stack.push_async_callback(redis.aclose)
         gateway = FalGateway(
-            key=settings.fal_key.get_secret_value(),
+            key=settings.key,
             base_url=str(settings.fal_base_url) if settings.fal_base_url else None,
         )
         stack.push_async_callback(gateway.aclose)

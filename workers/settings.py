@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import socket
 from datetime import timedelta
-from typing import Literal
+from typing import Self
 
-from pydantic import AliasChoices, Field, HttpUrl, SecretStr
+from pydantic import AliasChoices, Field, HttpUrl, SecretStr, model_validator
 
-from core.settings import StoreSettings
+from core.settings import ProcessSettings
 
 
-class WorkerSettings(StoreSettings):
+class WorkerSettings(ProcessSettings):
     """How a worker process works. Read from SEGUE_* environment variables, and FAL_KEY."""
 
     fal_key: SecretStr = Field(default=SecretStr(""), validation_alias=AliasChoices("FAL_KEY", "SEGUE_FAL_KEY"))
@@ -39,10 +39,17 @@ class WorkerSettings(StoreSettings):
     """How long a stopping process waits for calls that must not be cut off, above all submits."""
     queue_poll_milliseconds: int = Field(default=250, ge=10, le=5000)
     """How seldom an idle process looks for tickets."""
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """The least that is logged."""
-    log_format: Literal["json", "console"] = "console"
-    """How it is logged: a JSON object per line, or for people."""
+
+    @model_validator(mode="after")
+    def _somebody_pays(self) -> Self:
+        if self.fal_base_url is None and not self.fal_key.get_secret_value():
+            raise ValueError("FAL_KEY is not set, and SEGUE_FAL_BASE_URL names no emulator that would take any key")
+        return self
+
+    @property
+    def key(self) -> str:
+        """What is shown to fal; an emulator takes anything."""
+        return self.fal_key.get_secret_value() or "emulator"
 
     @property
     def lease(self) -> timedelta:

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from server.settings import Settings, usage
+from core.settings import usage
+from server.settings import Settings
 
 
 @pytest.mark.parametrize("listen", ["127.0.0.1:50051", "127.8.9.10:0", "localhost:1", "[::1]:50051"])
@@ -43,7 +44,7 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_help_tells_every_setting_with_its_meaning() -> None:
-    text = usage()
+    text = usage(Settings, program="python -m server", summary="Serves.")
 
     for name, field in Settings.model_fields.items():
         assert f"SEGUE_{name.upper()}=" in text
