@@ -100,8 +100,14 @@ class Ledger:
 
     async def cancel(self) -> None:
         """Tell the provider to cancel what it runs for this job, and record its answers."""
-        submitted = [row for row in self._rows.values() if row.state is GenerationState.SUBMITTED]
-        await asyncio.gather(*(self._cancel(row) for row in submitted))
+        await asyncio.gather(*(self._cancelled(row) for row in self._rows.values()))
+
+    async def _cancelled(self, row: Generation) -> None:
+        if row.state is GenerationState.INTENDED:
+            await self._write(replace(row, state=GenerationState.UNKNOWN), replaces=(GenerationState.INTENDED,))
+            row = self._rows[row.step]
+        if row.state is GenerationState.SUBMITTED and row.cancel_outcome in {None, CancelOutcome.UNREACHABLE}:
+            await self._cancel(row)
 
     async def _cancel(self, row: Generation) -> None:
         outcome = await self._gateway.cancel(row.endpoint, row.provider_request_id)
@@ -208,14 +214,17 @@ class Ledger:
                 continue
             unknown = 0
             lines = [line.text for line in status.logs[seen:]] if isinstance(status, Running | Completed) else []
-            seen += len(lines)
             progress = progress_of(status, elapsed=_now() - row.submit_time, usual=USUAL)
-            if lines or progress not in {None, last}:
-                with suppress(StoreUnavailableError):  # what is lost is a report; the next poll brings the next
-                    await report(None if progress == last else progress, lines)
-            last = progress or last
+            news = None if progress == last else progress
             if isinstance(status, Completed):
+                if lines:  # there is no next report for them to come with
+                    await persistently(partial(report, news, lines))
                 return status
+            if lines or news:
+                with suppress(StoreUnavailableError):  # the next poll brings the same, and more
+                    await report(news, lines)
+                    seen += len(lines)
+                    last = progress or last
         raise AssertionError("the pauses never end")
 
     async def _fetched(self, row: Generation, completed: Completed) -> dict[str, Any]:
@@ -233,25 +242,37 @@ class Ledger:
     @asynccontextmanager
     async def _provider_slot(self, step: str) -> AsyncIterator[None]:
         """Hold a provider slot: the attempt's own, or a further one while another step has that."""
-        own = self._own_slot_is_free
-        name = "" if own else step
-        if own:
-            self._own_slot_is_free = False
-        else:
-            self.slots.add(step)
+        name = await self._taken_slot(step)
         try:
-            # The claim has taken the attempt's own already; asking again is the same as renewing it.
-            take = partial(self._store.take_slot, self._key, name)
-            while not await persistently(take):  # noqa: ASYNC110 - other processes free the slots
-                await asyncio.sleep(SLOT_PAUSE)
             yield
         finally:
-            if own:
-                self._own_slot_is_free = True
-            else:
-                self.slots.discard(step)
+            if name:
+                self.slots.discard(name)
                 with suppress(StoreUnavailableError):  # its lease runs out
                     await asyncio.shield(self._store.free_slot(self._key, name))
+            else:
+                self._own_slot_is_free = True
+
+    async def _taken_slot(self, step: str) -> str:
+        """Wait for a provider slot and return its name; "" is the attempt's own."""
+        while True:
+            # Looked at anew each time: the step that had it may have ended, and no other slot may ever become free.
+            if self._own_slot_is_free and await self._takes_own_slot():
+                return ""
+            if await persistently(partial(self._store.take_slot, self._key, step)):
+                self.slots.add(step)
+                return step
+            await asyncio.sleep(SLOT_PAUSE)
+
+    async def _takes_own_slot(self) -> bool:
+        self._own_slot_is_free = False
+        taken = False
+        try:
+            # The claim has taken it already; asking again is the same as renewing it.
+            taken = await persistently(partial(self._store.take_slot, self._key, ""))
+        finally:
+            self._own_slot_is_free = not taken
+        return taken
 
     async def _uninterrupted(self, submitting: Awaitable[Generation]) -> Generation:
         """Await a submit to its end even when the attempt is cancelled: its outcome must not be lost."""

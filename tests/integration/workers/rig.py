@@ -79,7 +79,7 @@ class Worker:
         return self
 
     async def _slot(self) -> None:
-        while not self.attempts._stopping:  # noqa: SLF001 - as the tickets' consumer stops with it
+        while not self.attempts._stopping:
             await self.attempts.work()
             await asyncio.sleep(0.01)
 
@@ -88,7 +88,7 @@ class Worker:
 
     def takes_no_more(self) -> None:
         """Go on with what it has, and claim nothing else."""
-        self.attempts._stopping = True  # noqa: SLF001 - without the interruption that goes with it
+        self.attempts._stopping = True
 
     async def interrupted(self) -> None:
         """Stop as on SIGTERM, and return when every job is given back."""

@@ -286,7 +286,7 @@ async def test_an_id_salvaged_while_an_attempt_is_about_to_submit_anew_is_taken_
     claimed = await store.claim("another", "nonce")
     assert claimed is not None
     ledger = Ledger(claimed, key_of(claimed), store=store, gateway=rig.gateway(), polls=stale.attempts.polls)
-    unknown = await ledger._settled(claimed.generations[0])  # noqa: SLF001 - the moment between two writes
+    unknown = await ledger._settled(claimed.generations[0])
     assert unknown is not None
     assert unknown.state is GenerationState.UNKNOWN
     await eventually(lambda: stale.attempts.running == 0)
