@@ -10,7 +10,7 @@ import pytest
 from core.errors import JobFinishedError, JobNotFoundError
 from core.job import DEFAULT_TENANT, Generation, GenerationState, JobId, JobState
 from core.store.attempts import Outcome
-from tests.integration.core.engine import key_of, submission
+from tests.integration.core.engine import PREFIX, key_of, submission
 
 if TYPE_CHECKING:
     from core.job import Job
@@ -38,6 +38,7 @@ async def test_a_job_that_waits_for_its_next_attempt_ends_at_once(engine: Engine
     cancelled = await cancel(engine, job)
 
     assert (cancelled.state, cancelled.next_attempt_time) == (JobState.CANCELLED, None)
+    assert await engine.redis.zcard(f"{PREFIX}:delayed") == 0
     assert await engine.attempts.sweep() == []
     assert await engine.claim() is None
 
