@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from devstack.progress import Bar, Lines, News, Reporter
@@ -53,7 +52,7 @@ def test_lines_repeat_nothing(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_bar_stays_on_one_line_however_long_the_message(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((60, 24)))
+    monkeypatch.setenv("COLUMNS", "60")
     bar = Bar()
 
     bar.show(News(fraction=0.5, stage="generating", message="a very long message " * 9))
