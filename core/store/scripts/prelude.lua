@@ -174,12 +174,13 @@ local function push_tickets(count, template, cap, now)
   count = math.min(count, tonumber(cap) - redis.call('LLEN', queue))
   if count <= 0 then return end
   local last = redis.call('INCRBY', key('tickets'), count)
+  local message = string.gsub(template, '@NOW@', int(now))
   local tickets, written = {}, {}
   for number = last - count + 1, last do
     local ticket = 'ticket-' .. int(number)
     tickets[#tickets + 1] = ticket
     written[#written + 1] = ticket
-    written[#written + 1] = string.gsub(template, '@(%a+)@', {TICKET = ticket, NOW = int(now)})
+    written[#written + 1] = string.gsub(message, '@TICKET@', ticket)
   end
   call_in_chunks('HSET', messages, written)
   call_in_chunks('RPUSH', queue, tickets)
