@@ -6,7 +6,6 @@ Knows no Dramatiq: `work` is what a ticket is spent on.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
@@ -24,6 +23,7 @@ from workers.generations import Ledger
 from workers.persistence import persistently
 from workers.recipes import perform
 from workers.run import Run
+from workers.tasks import ended
 
 if TYPE_CHECKING:
     from core.store.attempts import AttemptStore
@@ -34,8 +34,8 @@ log = structlog.get_logger(__name__)
 
 #: Attempts whose leases are renewed in one call.
 HEARTBEAT_CHUNK: Final = 500
-#: Cancellations that are remembered for jobs that are just being claimed.
-REMEMBERED: Final = 1000
+#: Pause before a claim that Redis did not answer is repeated, in seconds.
+CLAIM_PAUSE: Final = 0.5
 
 
 class Stop(Enum):
@@ -67,15 +67,14 @@ class _Attempt:
     job: Job
     key: AttemptKey
     ledger: Ledger
-    task: asyncio.Task[bytes] | None = None
     stop: Stop | None = None
+    stopped: asyncio.Event = field(default_factory=asyncio.Event)
 
     def end(self, why: Stop) -> None:
         """Stop the recipe; the first reason counts, except that a lost lease overrules all."""
         if self.stop is None or why is Stop.LOST:
             self.stop = why
-        if self.task is not None:
-            self.task.cancel()
+        self.stopped.set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +99,8 @@ class Attempts:
     polls: PollPolicy
     retries: RetryPolicy
     _running: dict[str, _Attempt] = field(default_factory=dict)
-    _cancelled: deque[str] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    _claims: dict[str, set[str]] = field(default_factory=dict)
+    """The claims under way, by their nonces, with the cancellations that were heard meanwhile."""
     _stopping: bool = False
 
     @property
@@ -111,18 +111,31 @@ class Attempts:
     async def work(self) -> None:
         """Give one slot to the best job that may run now, then to the next, while there are any."""
         while not self._stopping:
-            try:
-                job = await self.store.claim(self.worker, uuid4().hex)
-            except StoreUnavailableError:
-                log.warning("claim.failed")  # the sweeper makes a new ticket for the job
-                return
+            heard: set[str] = set()
+            job = await self._claim(heard)
             if job is None:
                 return
-            await self._attempt(job)
+            await self._attempt(job, cancelled=f"{job.tenant}/{job.id}" in heard)
+
+    async def _claim(self, heard: set[str]) -> Job | None:
+        """Claim the best job, again and again under one nonce: an answer that was lost must not lose the job."""
+        nonce = uuid4().hex
+        self._claims[nonce] = heard
+        try:
+            while not self._stopping:
+                try:
+                    return await self.store.claim(self.worker, nonce)
+                except StoreUnavailableError:
+                    log.warning("claim.failed", retry_seconds=CLAIM_PAUSE)
+                    await asyncio.sleep(CLAIM_PAUSE)
+            return None
+        finally:
+            del self._claims[nonce]
 
     def cancel(self, name: str) -> None:
         """Stop the attempt at the job *name* (tenant/id), if it runs here or is about to."""
-        self._cancelled.append(name)
+        for heard in self._claims.values():
+            heard.add(name)
         if attempt := self._running.get(name):
             attempt.end(Stop.CANCEL)
 
@@ -150,7 +163,7 @@ class Attempts:
                     elif hold is Hold.CANCELLING:
                         attempt.end(Stop.CANCEL)
 
-    async def _attempt(self, job: Job) -> None:
+    async def _attempt(self, job: Job, *, cancelled: bool) -> None:
         key = AttemptKey(job.tenant, job.id, job.attempt)
         ledger = Ledger(job, key, store=self.store, gateway=self.gateway, polls=self.polls)
         attempt = _Attempt(job, key, ledger)
@@ -158,10 +171,10 @@ class Attempts:
         with structlog.contextvars.bound_contextvars(tenant=job.tenant, job_id=job.id, attempt=job.attempt):
             self._running[name] = attempt
             # What came while the claim was on its way; the heartbeat would tell it too, but later.
-            if job.state is JobState.CANCELLING or name in self._cancelled:
-                attempt.stop = Stop.CANCEL
+            if job.state is JobState.CANCELLING or cancelled:
+                attempt.end(Stop.CANCEL)
             elif self._stopping:
-                attempt.stop = Stop.INTERRUPT
+                attempt.end(Stop.INTERRUPT)
             log.info("attempt.started", kind=job.kind)
             try:
                 end = await self._performed(attempt)
@@ -179,18 +192,21 @@ class Attempts:
         job = attempt.job
         if attempt.stop is not None:
             return await self._stopped(attempt)
+        run = Run(job, attempt.key, store=self.store, ledger=attempt.ledger)
+        making = asyncio.create_task(_made(run))
+        stopping = asyncio.create_task(attempt.stopped.wait())
         try:
-            run = Run(job, attempt.key, store=self.store, ledger=attempt.ledger)
-            attempt.task = asyncio.create_task(_made(run))
-            async with asyncio.timeout_at(self._deadline(job)):
-                result = await attempt.task
-        except asyncio.CancelledError:
-            if attempt.stop is None:
-                raise
-            return await self._stopped(attempt)
-        except TimeoutError:
-            attempt.stop = Stop.TIME_LIMIT
-            return await self._stopped(attempt)
+            await asyncio.wait({making, stopping}, timeout=_left(job), return_when=asyncio.FIRST_COMPLETED)
+            if not making.done() and attempt.stop is None:
+                attempt.stop = Stop.TIME_LIMIT
+        finally:
+            await ended(making, stopping)
+        # What ended by itself in the last moment counts: it may be paid.
+        return await self._stopped(attempt) if making.cancelled() else self._made(job, making)
+
+    def _made(self, job: Job, making: asyncio.Task[bytes]) -> _End:
+        try:
+            return _End(Outcome.SUCCEEDED, result=making.result())
         except FencedError:
             raise
         except JobFailedError as failure:
@@ -198,7 +214,6 @@ class Attempts:
         except Exception as error:
             log.exception("recipe.failed")
             return self._failed(job, JobFailedError(_internal(error)))
-        return _End(Outcome.SUCCEEDED, result=result)
 
     async def _stopped(self, attempt: _Attempt) -> _End | None:
         match attempt.stop:
@@ -233,16 +248,16 @@ class Attempts:
         )
         log.info("attempt.ended", outcome=end.outcome, state=state, reason=end.error.reason if end.error else None)
 
-    def _deadline(self, job: Job) -> float:
-        """Return when the job's time is over, on the loop's clock."""
-        started = job.start_time or datetime.now(UTC)
-        left = started + job.time_limit - datetime.now(UTC)
-        return asyncio.get_running_loop().time() + left.total_seconds()
-
 
 async def _made(run: Run) -> bytes:
     result = await perform(run)
     return result.SerializeToString()
+
+
+def _left(job: Job) -> float:
+    """Return the seconds that are left to the job; none may be."""
+    started = job.start_time or datetime.now(UTC)
+    return max(0.0, (started + job.time_limit - datetime.now(UTC)).total_seconds())
 
 
 def _internal(error: Exception) -> JobError:

@@ -20,6 +20,7 @@ from workers.attempts import Attempts, RetryPolicy
 from workers.fal.gateway import FalGateway
 from workers.fal.limits import Timeouts
 from workers.polling import PollPolicy
+from workers.tasks import ended
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -98,10 +99,7 @@ class Worker:
 
     async def died(self) -> None:
         """Be gone without another word, as after SIGKILL."""
-        tasks = [*self._tasks, *self._slots]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await ended(*self._tasks, *self._slots)
 
 
 class Rig:
@@ -156,8 +154,7 @@ class Rig:
     async def close(self) -> None:
         """Stop all that the test has left running."""
         if self._sweeper is not None:
-            self._sweeper.cancel()
-            await asyncio.gather(self._sweeper, return_exceptions=True)
+            await ended(self._sweeper)
         for worker in self._workers:
             await worker.died()
         for gateway in self._gateways:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from core.errors import StoreUnavailableError
 from core.job import CancelOutcome, ErrorReason, GenerationState, JobState
 from emulator.faults import Fault
 from emulator.records import Status
@@ -174,11 +176,11 @@ async def test_lines_that_could_not_be_reported_come_with_the_next_report(rig: R
     await rig.submit()
     ledger = await _ledger(rig)
     heard: list[str] = []
-    refusals = iter([True, True])
+    refusals = [StoreUnavailableError(retry_after=POLLS.first) for _ in range(2)]
 
     async def report(_: Progress | None, lines: list[str]) -> None:
-        if lines and next(refusals, False):
-            raise generations.StoreUnavailableError(retry_after=POLLS.first)
+        if lines and refusals:
+            raise refusals.pop()
         heard.extend(lines)
 
     await ledger.generate("model", ECHO, {"prompt": "a boat"}, report=report)
@@ -233,7 +235,7 @@ async def test_a_cancellation_finds_a_generation_that_was_stored_a_moment_before
     (completed,) = (await rig.now(job)).generations
     # The write has reached Redis, but the attempt was stopped before it heard so.
     stopped = Ledger(claimed, key_of(claimed), store=rig.attempt_store(), gateway=rig.gateway(), polls=POLLS)
-    stopped._rows["model"] = generations.replace(completed, state=GenerationState.SUBMITTED)
+    stopped._rows["model"] = replace(completed, state=GenerationState.SUBMITTED)
 
     await stopped.cancel()
 
