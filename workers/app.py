@@ -21,6 +21,7 @@ from workers.fal.gateway import FalGateway
 from workers.polling import PollPolicy
 from workers.recipes import RECIPES
 from workers.sweeper import sweep
+from workers.tasks import ended
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,14 +60,20 @@ async def serve(settings: WorkerSettings, *, ready: Callable[[str], None]) -> No
             lease=settings.lease,
             policy=Policy(provider_slots=settings.fal_concurrency, kinds={kind: KindRule() for kind in RECIPES}),
         ), gateway)  # fmt: skip
-        for background in (
-            attempts.keep_leases(),
-            sweep(attempts.store),
-            control.listen(redis, attempts.store.keys.control, attempts.cancel),
-        ):
-            task = asyncio.create_task(background)
-            stack.callback(task.cancel)
+        background = [
+            asyncio.create_task(work)
+            for work in (
+                attempts.keep_leases(),
+                sweep(attempts.store, after_outage=settings.lease / 2),
+                control.listen(redis, attempts.store.keys.control, attempts.cancel),
+            )
+        ]
+        stack.push_async_callback(ended, *background)
+        for task in background:
+            # Without its heartbeat a worker only does harm.
+            task.add_done_callback(lambda _: stopping.set())
         broker = redis_broker(url, prefix=settings.key_prefix)
+        stack.callback(broker.client.connection_pool.disconnect)
         declare(broker, attempts.work)
         worker = AsyncWorker(
             broker, loop=loop, slots=settings.worker_slots, poll_milliseconds=settings.queue_poll_milliseconds
@@ -76,6 +83,9 @@ async def serve(settings: WorkerSettings, *, ready: Callable[[str], None]) -> No
         await stopping.wait()
         log.info("worker.stopping", running=attempts.running)
         await _stop(worker, attempts, grace=settings.grace_seconds)
+        for task in background:
+            if task.done():
+                task.result()
 
 
 def _attempts(settings: WorkerSettings, store: AttemptStore, gateway: FalGateway) -> Attempts:

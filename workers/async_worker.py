@@ -7,6 +7,7 @@ consumer (fetch, prefetch, ack) and replaces the threads by tasks (ADR 4; refere
 from __future__ import annotations
 
 import inspect
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,6 +36,8 @@ class AsyncWorker(Worker):
         # waits here while another process is idle.
         self.queue_prefetch = slots
         self.loop = loop
+        self.turns = threading.Semaphore(slots)
+        """Guards the bound when a consumer, restarted after an outage, has forgotten what it fetched before."""
         self.tasks: set[asyncio.Task[None]] = set()
         self.acks = ThreadPoolExecutor(ACK_THREADS, thread_name_prefix="ack")
 
@@ -47,6 +50,16 @@ class AsyncWorker(Worker):
             consumer.stop()
         for consumer in self.consumers.values():
             consumer.join()
+
+    def drain(self) -> None:
+        """Fetch no more messages, and put back those that have not begun; at once.
+
+        The stock pause() waits until each consumer has slept out its restart delay, three seconds.
+        """
+        for dispatcher in self.workers:
+            dispatcher.pause()
+        for consumer in self.consumers.values():
+            consumer.stop()
 
     def stop(self, timeout: int = 10_000) -> None:
         """Stop consuming, put unstarted messages back and wait for acknowledgements, up to *timeout* (ms)."""
@@ -75,8 +88,17 @@ class _Dispatcher(WorkerThread):
         self._worker = worker
 
     def process_message(self, message: MessageProxy) -> None:
-        self.broker.emit_before("process_message", message)
-        self._worker.loop.call_soon_threadsafe(self._begin, message)
+        while not self._worker.turns.acquire(timeout=self.timeout):
+            if self.paused or not self.running:
+                break
+        else:
+            if not self.paused:
+                self.broker.emit_before("process_message", message)
+                self._worker.loop.call_soon_threadsafe(self._begin, message)
+                return
+            self._worker.turns.release()
+        self.consumers[message.queue_name].requeue_messages([message])
+        self.work_queue.task_done()
 
     def _begin(self, message: MessageProxy) -> None:
         task = self._worker.loop.create_task(self._process(message))
@@ -93,6 +115,7 @@ class _Dispatcher(WorkerThread):
             log.exception("actor.failed", actor=message.actor_name)
             failure = error
         finally:
+            self._worker.turns.release()
             await self._worker.loop.run_in_executor(self._worker.acks, self._settle, message, failure)
 
     def _settle(self, message: MessageProxy, failure: Exception | None) -> None:

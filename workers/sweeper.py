@@ -12,6 +12,8 @@ from core.errors import StoreUnavailableError
 from core.store.attempts import BATCH
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from core.store.attempts import AttemptStore
 
 log = structlog.get_logger(__name__)
@@ -20,8 +22,13 @@ log = structlog.get_logger(__name__)
 PAUSE: Final = 1.0
 
 
-async def sweep(store: AttemptStore) -> None:
-    """Return lost jobs to their places, start due retries, replace lost tickets, forget expired jobs; for ever."""
+async def sweep(store: AttemptStore, *, after_outage: timedelta) -> None:
+    """Return lost jobs to their places, start due retries, replace lost tickets, forget expired jobs; for ever.
+
+    Args:
+        after_outage: the pause when Redis was away. Leases ran out meanwhile that their workers still live for: time
+            for a heartbeat of each, or every running job would lose an attempt.
+    """
     while True:
         try:
             for verdict, job in await store.sweep():
@@ -31,4 +38,5 @@ async def sweep(store: AttemptStore) -> None:
                 forgotten = await store.expire()
         except StoreUnavailableError:
             log.warning("sweep.failed")
+            await asyncio.sleep(after_outage.total_seconds())
         await asyncio.sleep(PAUSE * random.uniform(0.7, 1.3))  # noqa: S311 - spreads load, guards nothing

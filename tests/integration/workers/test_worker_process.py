@@ -1,0 +1,116 @@
+"""P7: `python -m workers` as it runs in production, stopped in order and killed."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from core.job import JobState
+from devstack.process import ChildProcess
+from emulator.records import Status
+from tests.integration.workers.rig import KEY, PREFIX, eventually
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
+
+    from tests.integration.workers.rig import Rig
+
+    Start = Callable[[], Awaitable[ChildProcess]]
+
+READY = re.compile(r"^worker ready as (\S+)$", re.MULTILINE)
+
+
+@pytest.fixture
+async def start(rig: Rig, redis_url: str, tmp_path: Path) -> AsyncIterator[Start]:
+    """Start worker processes; they are gone after the test."""
+    started: list[ChildProcess] = []
+    environment = {
+        **os.environ,  # noqa: TID251 - for the child, as a shell would
+        "SEGUE_REDIS_URL": redis_url,
+        "SEGUE_KEY_PREFIX": PREFIX,
+        "SEGUE_FAL_BASE_URL": rig.fal.url,
+        "FAL_KEY": KEY,
+        "SEGUE_LEASE_SECONDS": "1",
+        "SEGUE_POLL_SECONDS": "0.05",
+        "SEGUE_POLL_MAX_SECONDS": "0.1",
+        "SEGUE_QUEUE_POLL_MILLISECONDS": "50",
+        "SEGUE_WORKER_NAME": "tested",
+    }
+
+    async def start() -> ChildProcess:
+        process = ChildProcess(
+            "worker",
+            [sys.executable, "-m", "workers"],
+            log_path=tmp_path / f"worker-{len(started)}.log",
+            environment=environment,
+        )
+        started.append(process)
+
+        async def ready() -> bool:
+            return READY.search(process.output()) is not None
+
+        await process.start(ready)
+        return process
+
+    yield start
+    for process in started:
+        await process.kill()
+
+
+async def test_a_stopped_worker_hands_its_job_to_another_and_exits_with_0(rig: Rig, start: Start) -> None:
+    rig.behave(run_seconds=60)
+    first = await start()
+    job = await rig.submit()
+    await eventually(lambda: bool(rig.requests) and rig.requests[0].status is Status.IN_PROGRESS)
+    await rig.until(job, JobState.PROCESSING)
+    second = await start()
+    began = time.monotonic()
+
+    os.kill(first.pid, signal.SIGTERM)
+    await eventually(lambda: not first.is_running)
+
+    assert (first.returncode, second.is_running) == (0, True)
+    assert time.monotonic() - began < 2
+    rig.behave(run_seconds=0)
+    done = await rig.until(job)
+    assert (done.state, done.attempt, done.tries) == (JobState.SUCCEEDED, 2, 1)
+    assert rig.books == (1, 1)
+
+
+async def test_a_killed_workers_job_is_finished_by_another_soon_after_its_lease(rig: Rig, start: Start) -> None:
+    rig.behave(run_seconds=60)
+    first = await start()
+    job = await rig.submit()
+    await eventually(lambda: bool(rig.requests) and rig.requests[0].status is Status.IN_PROGRESS)
+    await rig.until(job, JobState.PROCESSING)
+    await start()
+    rig.behave(run_seconds=0)
+    began = time.monotonic()
+
+    os.kill(first.pid, signal.SIGKILL)
+
+    done = await rig.until(job)
+    assert time.monotonic() - began < 3  # the lease is 1 s
+    assert done.state is JobState.SUCCEEDED
+    assert rig.books == (1, 1)
+
+
+async def test_a_worker_says_when_it_is_ready_and_an_idle_one_stops_at_once(start: Start) -> None:
+    process = await start()
+    (worker,) = READY.findall(process.output())
+    assert worker.startswith("tested-")
+    began = time.monotonic()
+
+    os.kill(process.pid, signal.SIGTERM)
+    await eventually(lambda: not process.is_running)
+
+    assert process.returncode == 0
+    assert time.monotonic() - began < 1.5
+    assert "Traceback" not in process.output()
