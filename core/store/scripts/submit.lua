@@ -1,7 +1,7 @@
 -- Accept jobs, all or none, together with their tickets.
 --
 -- KEYS[1] prefix
--- ARGV[1] now, ms (0: Redis's clock)   [2] events kept per job   [3] ticket template   [4] most tickets that wait
+-- ARGV[1] now, ms (0: Redis's clock)   [2] events kept per job (unused)   [3] ticket template   [4] most tickets that wait
 --     [5] tenant   [6] request id, '' for none   [7] digest of the request
 --     [8] batch id, '' for none   [9] batch record: msgpack, flat fields and values
 --     [10...] a job each: msgpack {id, kind, state, priority, owner, labels, spec, record as flat fields and values}
@@ -32,8 +32,7 @@ for i = 10, #ARGV do
   record[#record + 1] = 'created'
   record[#record + 1] = int(now)
   redis.call('HSET', key('job', tenant, id), 'spec', spec, unpack(record))
-  -- Nobody knows the id yet, so nobody listens: the first event needs no publishing.
-  append(tenant, id, keep, 1, now, {'state', '', state, record})
+  -- Sequence 1 is the acceptance itself. It needs no line in the log: a watch begins with a snapshot, never before it.
   for _, index in ipairs(indexes(tenant, kind, state, owner, batch, labels)) do
     local entries = indexed[index] or {}
     entries[#entries + 1], entries[#entries + 2] = 0, id

@@ -116,7 +116,7 @@ class TestReport:
 
         await engine.attempts.report(key_of(job), Progress(fraction=0.5), ["one", "zwei \N{SNOWMAN}", ""])
 
-        events = (await engine.events(job))[2:]
+        events = (await engine.events(job))[1:]
         assert [event.sequence for event in events] == [3, 4, 5, 6]
         assert [event.text for event in events[1:] if isinstance(event, LogWritten)] == ["one", "zwei \N{SNOWMAN}", ""]
 

@@ -25,12 +25,15 @@ async def test_an_accepted_job_is_stored_as_it_was_answered(engine: Engine) -> N
     assert await engine.now(job) == job
 
 
-async def test_the_first_event_of_a_job_shows_it_without_its_spec(engine: Engine) -> None:
+async def test_the_first_event_in_the_log_follows_the_acceptance_and_shows_the_job_without_its_spec(
+    engine: Engine,
+) -> None:
     job = await engine.submit(labels={"team": "red"})
+    await engine.store.cancel(job.tenant, job.id)
 
     (event,) = await engine.events(job)
     assert isinstance(event, StateChanged)
-    assert (event.sequence, event.from_state, event.to_state) == (1, None, JobState.PENDING)
+    assert (event.sequence, event.from_state, event.to_state) == (2, JobState.PENDING, JobState.CANCELLED)
     assert event.job.spec is None
     assert event.job.labels == {"team": "red"}
 
