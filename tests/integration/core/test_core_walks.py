@@ -272,7 +272,7 @@ class Walk(RuleBasedStateMachine):
         for id_, known in self.known.items():
             tenant = known.job.tenant
             job = job_of(tenant, dump[f"{PREFIX}:job:{tenant}:{id_}"])
-            events = [event_of(tenant, fields[b"e"]) for _, fields in dump[f"{PREFIX}:log:{tenant}:{id_}"]]
+            events = [event_of(tenant, fields[b"e"]) for _, fields in dump.get(f"{PREFIX}:log:{tenant}:{id_}", [])]
             assert (job.state, job.attempt, job.interruptions) == (known.state, known.attempt, known.interruptions)
             assert [event.sequence for event in events] == list(range(2, job.sequence + 1))
             states = [event for event in events if isinstance(event, StateChanged)]
