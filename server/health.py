@@ -9,8 +9,8 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 import grpc
-from grpc_health.v1 import health_pb2  # type: ignore[import-untyped]  # ships no py.typed
-from grpc_health.v1.health_pb2_grpc import (  # type: ignore[import-untyped]  # ships no py.typed
+from grpc_health.v1 import health_pb2
+from grpc_health.v1.health_pb2_grpc import (
     add_HealthServicer_to_server,
 )
 

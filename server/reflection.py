@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 import grpc
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
-from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc  # type: ignore[import-untyped]  # no py.typed
-from grpc_reflection.v1alpha.reflection import aio  # type: ignore[import-untyped]  # no py.typed
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from grpc_reflection.v1alpha.reflection import aio
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

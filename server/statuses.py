@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 import grpc
 from google.protobuf.any_pb2 import Any
 from google.protobuf.duration_pb2 import Duration
-from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, ResourceInfo, RetryInfo  # type: ignore[import-untyped]  # no py.typed
-from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]  # no py.typed
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, ResourceInfo, RetryInfo
+from google.rpc.status_pb2 import Status
 
 from core.errors import (
     BatchNotFoundError,

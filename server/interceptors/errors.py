@@ -13,7 +13,7 @@ from server.statuses import internal_status, status_of
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
-    from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]  # no py.typed
+    from google.rpc.status_pb2 import Status
 
     from server.types import Call, Context
 

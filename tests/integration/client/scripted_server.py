@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import grpc
 import grpc.aio
 from google.protobuf.duration_pb2 import Duration
-from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # its stubs lack py.typed
+from google.rpc import error_details_pb2, status_pb2
 
 from segue.v1 import event_pb2, job_pb2, job_service_pb2
 from segue.v1.job_service_pb2 import WatchJobResponse

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # its stubs lack py.typed
+from google.rpc import error_details_pb2, status_pb2
 from grpc import StatusCode, aio
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from grpc import StatusCode, aio
-from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]  # ships no py.typed
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from devstack.ports import free_port
 from devstack.process import ChildProcess

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 import grpc
 import pytest
 from google.protobuf.message import Message
-from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, ResourceInfo, RetryInfo  # type: ignore[import-untyped]
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, ResourceInfo, RetryInfo
 
 from core.errors import (
     DrainingError,
@@ -23,7 +23,7 @@ from server.validation.requests import check_submit_job
 from tests.unit.server.requests import submit
 
 if TYPE_CHECKING:
-    from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+    from google.rpc.status_pb2 import Status
 
 M = TypeVar("M", bound=Message)
 

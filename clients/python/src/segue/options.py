@@ -38,6 +38,8 @@ _CHANNEL_OPTIONS: Final[tuple[tuple[str, str | int], ...]] = (
     ("grpc.min_reconnect_backoff_ms", 5_000),  # in fact the time limit of one attempt to connect
     # channels with equal options would share a connection, and unary calls would queue behind watches
     ("grpc.use_local_subchannel_pool", 1),
+    # a job's spec may hold images as data: URIs; gRPC's own limit is 4 MB
+    ("grpc.max_receive_message_length", 32 << 20),
     ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}'),
 )
 
