@@ -23,6 +23,46 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _AttemptOutcome:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AttemptOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AttemptOutcome.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ATTEMPT_OUTCOME_UNSPECIFIED: _AttemptOutcome.ValueType  # 0
+    """No outcome; never sent by the server."""
+    ATTEMPT_OUTCOME_SUCCEEDED: _AttemptOutcome.ValueType  # 1
+    """The job succeeded."""
+    ATTEMPT_OUTCOME_FAILED: _AttemptOutcome.ValueType  # 2
+    """The job failed."""
+    ATTEMPT_OUTCOME_CANCELLED: _AttemptOutcome.ValueType  # 3
+    """The job was cancelled."""
+    ATTEMPT_OUTCOME_RETRIED: _AttemptOutcome.ValueType  # 4
+    """It failed, and another attempt follows after a delay."""
+    ATTEMPT_OUTCOME_INTERRUPTED: _AttemptOutcome.ValueType  # 5
+    """Its worker was stopped; it does not count."""
+    ATTEMPT_OUTCOME_LOST: _AttemptOutcome.ValueType  # 6
+    """Its worker died or was cut off."""
+
+class AttemptOutcome(_AttemptOutcome, metaclass=_AttemptOutcomeEnumTypeWrapper):
+    """How an attempt ended."""
+
+ATTEMPT_OUTCOME_UNSPECIFIED: AttemptOutcome.ValueType  # 0
+"""No outcome; never sent by the server."""
+ATTEMPT_OUTCOME_SUCCEEDED: AttemptOutcome.ValueType  # 1
+"""The job succeeded."""
+ATTEMPT_OUTCOME_FAILED: AttemptOutcome.ValueType  # 2
+"""The job failed."""
+ATTEMPT_OUTCOME_CANCELLED: AttemptOutcome.ValueType  # 3
+"""The job was cancelled."""
+ATTEMPT_OUTCOME_RETRIED: AttemptOutcome.ValueType  # 4
+"""It failed, and another attempt follows after a delay."""
+ATTEMPT_OUTCOME_INTERRUPTED: AttemptOutcome.ValueType  # 5
+"""Its worker was stopped; it does not count."""
+ATTEMPT_OUTCOME_LOST: AttemptOutcome.ValueType  # 6
+"""Its worker died or was cut off."""
+Global___AttemptOutcome: _TypeAlias = AttemptOutcome  # noqa: Y015
+
 class _JobState:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -260,6 +300,9 @@ class Job(_message.Message):
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     NEXT_ATTEMPT_TIME_FIELD_NUMBER: _builtins.int
     SEQUENCE_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    SCHEDULE_TIME_FIELD_NUMBER: _builtins.int
+    START_DEADLINE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The id, unique for ever and ordered by time of creation (a UUID version 7)."""
     owner: _builtins.str
@@ -344,6 +387,18 @@ class Job(_message.Message):
     def next_attempt_time(self) -> _timestamp_pb2.Timestamp:
         """When the next attempt may start, while it waits for one."""
 
+    @_builtins.property
+    def attempts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Attempt]:
+        """Its last 20 attempts that have ended, oldest first."""
+
+    @_builtins.property
+    def schedule_time(self) -> _timestamp_pb2.Timestamp:
+        """Not to be started before this; unset: at once."""
+
+    @_builtins.property
+    def start_deadline(self) -> _timestamp_pb2.Timestamp:
+        """When it fails if it has not been started by then; unset: never. Unset as soon as it has started."""
+
     def __init__(
         self,
         *,
@@ -374,16 +429,67 @@ class Job(_message.Message):
         expire_time: _timestamp_pb2.Timestamp | None = ...,
         next_attempt_time: _timestamp_pb2.Timestamp | None = ...,
         sequence: _builtins.int = ...,
+        attempts: _abc.Iterable[Global___Attempt] | None = ...,
+        schedule_time: _timestamp_pb2.Timestamp | None = ...,
+        start_deadline: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_queue_position", b"_queue_position", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "estimated_duration", b"estimated_duration", "estimated_wait", b"estimated_wait", "expire_time", b"expire_time", "next_attempt_time", b"next_attempt_time", "progress", b"progress", "queue_position", b"queue_position", "result", b"result", "retention", b"retention", "spec", b"spec", "start_time", b"start_time", "time_limit", b"time_limit"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_queue_position", b"_queue_position", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "estimated_duration", b"estimated_duration", "estimated_wait", b"estimated_wait", "expire_time", b"expire_time", "next_attempt_time", b"next_attempt_time", "progress", b"progress", "queue_position", b"queue_position", "result", b"result", "retention", b"retention", "schedule_time", b"schedule_time", "spec", b"spec", "start_deadline", b"start_deadline", "start_time", b"start_time", "time_limit", b"time_limit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_queue_position", b"_queue_position", "attempt", b"attempt", "batch_id", b"batch_id", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "estimated_duration", b"estimated_duration", "estimated_wait", b"estimated_wait", "expire_time", b"expire_time", "generations", b"generations", "id", b"id", "kind", b"kind", "labels", b"labels", "max_attempts", b"max_attempts", "next_attempt_time", b"next_attempt_time", "on_unknown_submission", b"on_unknown_submission", "owner", b"owner", "priority", b"priority", "progress", b"progress", "queue_position", b"queue_position", "request_id", b"request_id", "result", b"result", "retention", b"retention", "sequence", b"sequence", "spec", b"spec", "start_time", b"start_time", "state", b"state", "time_limit", b"time_limit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_queue_position", b"_queue_position", "attempt", b"attempt", "attempts", b"attempts", "batch_id", b"batch_id", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "estimated_duration", b"estimated_duration", "estimated_wait", b"estimated_wait", "expire_time", b"expire_time", "generations", b"generations", "id", b"id", "kind", b"kind", "labels", b"labels", "max_attempts", b"max_attempts", "next_attempt_time", b"next_attempt_time", "on_unknown_submission", b"on_unknown_submission", "owner", b"owner", "priority", b"priority", "progress", b"progress", "queue_position", b"queue_position", "request_id", b"request_id", "result", b"result", "retention", b"retention", "schedule_time", b"schedule_time", "sequence", b"sequence", "spec", b"spec", "start_deadline", b"start_deadline", "start_time", b"start_time", "state", b"state", "time_limit", b"time_limit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__queue_position: _TypeAlias = _typing.Literal["queue_position"]  # noqa: Y015
     _WhichOneofArgType__queue_position: _TypeAlias = _typing.Literal["_queue_position", b"_queue_position"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__queue_position) -> _WhichOneofReturnType__queue_position | None: ...
 
 Global___Job: _TypeAlias = Job  # noqa: Y015
+
+@_typing.final
+class Attempt(_message.Message):
+    """One try at a job that has ended."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    WORKER_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """Its number, from 1; interrupted attempts have numbers too."""
+    worker: _builtins.str
+    """The worker that made it."""
+    outcome: Global___AttemptOutcome.ValueType
+    """How it ended."""
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """When it started."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """When it ended."""
+
+    @_builtins.property
+    def error(self) -> Global___JobError:
+        """Why it failed."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        worker: _builtins.str = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+        outcome: Global___AttemptOutcome.ValueType = ...,
+        error: Global___JobError | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "error", b"error", "start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "error", b"error", "number", b"number", "outcome", b"outcome", "start_time", b"start_time", "worker", b"worker"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Attempt: _TypeAlias = Attempt  # noqa: Y015
 
 @_typing.final
 class Progress(_message.Message):

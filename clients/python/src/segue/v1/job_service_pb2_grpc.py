@@ -76,6 +76,16 @@ class JobServiceStub:
                 request_serializer=segue_dot_v1_dot_job__service__pb2.CancelJobRequest.SerializeToString,
                 response_deserializer=segue_dot_v1_dot_job__service__pb2.CancelJobResponse.FromString,
                 _registered_method=True)
+        self.CancelJobs = channel.unary_unary(
+                '/segue.v1.JobService/CancelJobs',
+                request_serializer=segue_dot_v1_dot_job__service__pb2.CancelJobsRequest.SerializeToString,
+                response_deserializer=segue_dot_v1_dot_job__service__pb2.CancelJobsResponse.FromString,
+                _registered_method=True)
+        self.RetryJobs = channel.unary_unary(
+                '/segue.v1.JobService/RetryJobs',
+                request_serializer=segue_dot_v1_dot_job__service__pb2.RetryJobsRequest.SerializeToString,
+                response_deserializer=segue_dot_v1_dot_job__service__pb2.RetryJobsResponse.FromString,
+                _registered_method=True)
         self.RetryJob = channel.unary_unary(
                 '/segue.v1.JobService/RetryJob',
                 request_serializer=segue_dot_v1_dot_job__service__pb2.RetryJobRequest.SerializeToString,
@@ -189,8 +199,27 @@ class JobServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CancelJobs(self, request, context):
+        """Cancels the jobs that a filter finds, up to 1000 in one call; repeat it until more is unset.
+
+        Errors: INVALID_ARGUMENT: mend the named fields; an empty filter is refused.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetryJobs(self, request, context):
+        """Gives the failed and cancelled jobs that a filter finds another round of attempts, as RetryJob does, up to 1000 in
+        one call; repeat it until more is unset.
+
+        Errors: INVALID_ARGUMENT: mend the named fields; an empty filter is refused.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RetryJob(self, request, context):
-        """Gives a failed or cancelled job another attempt that uses again what earlier ones have completed and paid.
+        """Gives a failed or cancelled job another round of attempts that use again what earlier ones have completed and paid.
 
         Errors: NOT_FOUND / JOB_NOT_FOUND: there is none. FAILED_PRECONDITION / JOB_NOT_RETRYABLE: it has not failed.
         """
@@ -280,6 +309,16 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.CancelJob,
                     request_deserializer=segue_dot_v1_dot_job__service__pb2.CancelJobRequest.FromString,
                     response_serializer=segue_dot_v1_dot_job__service__pb2.CancelJobResponse.SerializeToString,
+            ),
+            'CancelJobs': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelJobs,
+                    request_deserializer=segue_dot_v1_dot_job__service__pb2.CancelJobsRequest.FromString,
+                    response_serializer=segue_dot_v1_dot_job__service__pb2.CancelJobsResponse.SerializeToString,
+            ),
+            'RetryJobs': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryJobs,
+                    request_deserializer=segue_dot_v1_dot_job__service__pb2.RetryJobsRequest.FromString,
+                    response_serializer=segue_dot_v1_dot_job__service__pb2.RetryJobsResponse.SerializeToString,
             ),
             'RetryJob': grpc.unary_unary_rpc_method_handler(
                     servicer.RetryJob,
@@ -508,6 +547,60 @@ class JobService:
             '/segue.v1.JobService/CancelJob',
             segue_dot_v1_dot_job__service__pb2.CancelJobRequest.SerializeToString,
             segue_dot_v1_dot_job__service__pb2.CancelJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelJobs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.v1.JobService/CancelJobs',
+            segue_dot_v1_dot_job__service__pb2.CancelJobsRequest.SerializeToString,
+            segue_dot_v1_dot_job__service__pb2.CancelJobsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetryJobs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.v1.JobService/RetryJobs',
+            segue_dot_v1_dot_job__service__pb2.RetryJobsRequest.SerializeToString,
+            segue_dot_v1_dot_job__service__pb2.RetryJobsResponse.FromString,
             options,
             channel_credentials,
             insecure,

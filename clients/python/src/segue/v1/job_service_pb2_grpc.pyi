@@ -83,8 +83,19 @@ class JobServiceStub:
 
     Errors: NOT_FOUND / JOB_NOT_FOUND: there is none. FAILED_PRECONDITION / JOB_FINISHED: it has already ended.
     """
+    CancelJobs: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.CancelJobsRequest, _job_service_pb2.CancelJobsResponse]
+    """Cancels the jobs that a filter finds, up to 1000 in one call; repeat it until more is unset.
+
+    Errors: INVALID_ARGUMENT: mend the named fields; an empty filter is refused.
+    """
+    RetryJobs: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.RetryJobsRequest, _job_service_pb2.RetryJobsResponse]
+    """Gives the failed and cancelled jobs that a filter finds another round of attempts, as RetryJob does, up to 1000 in
+    one call; repeat it until more is unset.
+
+    Errors: INVALID_ARGUMENT: mend the named fields; an empty filter is refused.
+    """
     RetryJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.RetryJobRequest, _job_service_pb2.RetryJobResponse]
-    """Gives a failed or cancelled job another attempt that uses again what earlier ones have completed and paid.
+    """Gives a failed or cancelled job another round of attempts that use again what earlier ones have completed and paid.
 
     Errors: NOT_FOUND / JOB_NOT_FOUND: there is none. FAILED_PRECONDITION / JOB_NOT_RETRYABLE: it has not failed.
     """
@@ -169,8 +180,19 @@ class JobServiceAsyncStub(JobServiceStub):
 
     Errors: NOT_FOUND / JOB_NOT_FOUND: there is none. FAILED_PRECONDITION / JOB_FINISHED: it has already ended.
     """
+    CancelJobs: _aio.UnaryUnaryMultiCallable[_job_service_pb2.CancelJobsRequest, _job_service_pb2.CancelJobsResponse]  # type: ignore[assignment]
+    """Cancels the jobs that a filter finds, up to 1000 in one call; repeat it until more is unset.
+
+    Errors: INVALID_ARGUMENT: mend the named fields; an empty filter is refused.
+    """
+    RetryJobs: _aio.UnaryUnaryMultiCallable[_job_service_pb2.RetryJobsRequest, _job_service_pb2.RetryJobsResponse]  # type: ignore[assignment]
+    """Gives the failed and cancelled jobs that a filter finds another round of attempts, as RetryJob does, up to 1000 in
+    one call; repeat it until more is unset.
+
+    Errors: INVALID_ARGUMENT: mend the named fields; an empty filter is refused.
+    """
     RetryJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.RetryJobRequest, _job_service_pb2.RetryJobResponse]  # type: ignore[assignment]
-    """Gives a failed or cancelled job another attempt that uses again what earlier ones have completed and paid.
+    """Gives a failed or cancelled job another round of attempts that use again what earlier ones have completed and paid.
 
     Errors: NOT_FOUND / JOB_NOT_FOUND: there is none. FAILED_PRECONDITION / JOB_NOT_RETRYABLE: it has not failed.
     """
@@ -296,12 +318,35 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def CancelJobs(
+        self,
+        request: _job_service_pb2.CancelJobsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_job_service_pb2.CancelJobsResponse, _abc.Awaitable[_job_service_pb2.CancelJobsResponse]]:
+        """Cancels the jobs that a filter finds, up to 1000 in one call; repeat it until more is unset.
+
+        Errors: INVALID_ARGUMENT: mend the named fields; an empty filter is refused.
+        """
+
+    @_abc_1.abstractmethod
+    def RetryJobs(
+        self,
+        request: _job_service_pb2.RetryJobsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_job_service_pb2.RetryJobsResponse, _abc.Awaitable[_job_service_pb2.RetryJobsResponse]]:
+        """Gives the failed and cancelled jobs that a filter finds another round of attempts, as RetryJob does, up to 1000 in
+        one call; repeat it until more is unset.
+
+        Errors: INVALID_ARGUMENT: mend the named fields; an empty filter is refused.
+        """
+
+    @_abc_1.abstractmethod
     def RetryJob(
         self,
         request: _job_service_pb2.RetryJobRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_job_service_pb2.RetryJobResponse, _abc.Awaitable[_job_service_pb2.RetryJobResponse]]:
-        """Gives a failed or cancelled job another attempt that uses again what earlier ones have completed and paid.
+        """Gives a failed or cancelled job another round of attempts that use again what earlier ones have completed and paid.
 
         Errors: NOT_FOUND / JOB_NOT_FOUND: there is none. FAILED_PRECONDITION / JOB_NOT_RETRYABLE: it has not failed.
         """

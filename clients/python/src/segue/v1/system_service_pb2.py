@@ -28,7 +28,7 @@ from segue.v1 import job_pb2 as segue_dot_v1_dot_job__pb2
 from segue.v1 import spec_pb2 as segue_dot_v1_dot_spec__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dsegue/v1/system_service.proto\x12\x08segue.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12segue/v1/job.proto\x1a\x13segue/v1/spec.proto\"\x11\n\x0fGetStatsRequest\"\x81\x01\n\x10GetStatsResponse\x12*\n\x0cstate_counts\x18\x01 \x03(\x0b\x32\x14.segue.v1.StateCount\x12\x11\n\tjob_count\x18\x02 \x01(\x03\x12.\n\ncount_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x14\n\x12ListWorkersRequest\"8\n\x13ListWorkersResponse\x12!\n\x07workers\x18\x01 \x03(\x0b\x32\x10.segue.v1.Worker\"\xa5\x01\n\x06Worker\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08hostname\x18\x02 \x01(\t\x12\r\n\x05slots\x18\x03 \x01(\x05\x12\x0f\n\x07running\x18\x04 \x01(\x05\x12.\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tseen_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x18\n\x16GetCapabilitiesRequest\"\xca\x01\n\x17GetCapabilitiesResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12 \n\x05kinds\x18\x02 \x03(\x0e\x32\x11.segue.v1.JobKind\x12\x34\n\x11transition_models\x18\x03 \x03(\x0b\x32\x19.segue.v1.TransitionModel\x12 \n\x06limits\x18\x04 \x01(\x0b\x32\x10.segue.v1.Limits\x12$\n\x08\x64\x65\x66\x61ults\x18\x05 \x01(\x0b\x32\x12.segue.v1.Defaults\"l\n\x0fTransitionModel\x12\x10\n\x08\x65ndpoint\x18\x01 \x01(\t\x12\x30\n\rvideo_lengths\x18\x02 \x03(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\raspect_ratios\x18\x03 \x03(\t\"\xd3\x01\n\x06Limits\x12\x12\n\nbatch_jobs\x18\x01 \x01(\x05\x12\x19\n\x11prompt_characters\x18\x02 \x01(\x05\x12\x14\n\x0cscript_bytes\x18\x03 \x01(\x05\x12\x15\n\rrequest_bytes\x18\x04 \x01(\x05\x12-\n\ntime_limit\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12,\n\tretention\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08\x61ttempts\x18\x07 \x01(\x05\"\xa5\x01\n\x08\x44\x65\x66\x61ults\x12\x10\n\x08priority\x18\x01 \x01(\x05\x12-\n\ntime_limit\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12,\n\tretention\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08\x61ttempts\x18\x04 \x01(\x05\x12\x18\n\x10transition_model\x18\x05 \x01(\t2\x85\x02\n\rSystemService\x12\x46\n\x08GetStats\x12\x19.segue.v1.GetStatsRequest\x1a\x1a.segue.v1.GetStatsResponse\"\x03\x90\x02\x01\x12O\n\x0bListWorkers\x12\x1c.segue.v1.ListWorkersRequest\x1a\x1d.segue.v1.ListWorkersResponse\"\x03\x90\x02\x01\x12[\n\x0fGetCapabilities\x12 .segue.v1.GetCapabilitiesRequest\x1a!.segue.v1.GetCapabilitiesResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dsegue/v1/system_service.proto\x12\x08segue.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12segue/v1/job.proto\x1a\x13segue/v1/spec.proto\"\x11\n\x0fGetStatsRequest\"\xa2\x01\n\x10GetStatsResponse\x12*\n\x0cstate_counts\x18\x01 \x03(\x0b\x32\x14.segue.v1.StateCount\x12\x11\n\tjob_count\x18\x02 \x01(\x03\x12.\n\ncount_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1f\n\x06pauses\x18\x04 \x03(\x0b\x32\x0f.segue.v1.Pause\"e\n\x0fSchedulingScope\x12\x14\n\neverything\x18\x01 \x01(\x08H\x00\x12\x10\n\x06tenant\x18\x02 \x01(\x08H\x00\x12!\n\x04kind\x18\x03 \x01(\x0e\x32\x11.segue.v1.JobKindH\x00\x42\x07\n\x05scope\"a\n\x05Pause\x12(\n\x05scope\x18\x01 \x01(\x0b\x32\x19.segue.v1.SchedulingScope\x12.\n\npause_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"B\n\x16PauseSchedulingRequest\x12(\n\x05scope\x18\x01 \x01(\x0b\x32\x19.segue.v1.SchedulingScope\":\n\x17PauseSchedulingResponse\x12\x1f\n\x06pauses\x18\x01 \x03(\x0b\x32\x0f.segue.v1.Pause\"C\n\x17ResumeSchedulingRequest\x12(\n\x05scope\x18\x01 \x01(\x0b\x32\x19.segue.v1.SchedulingScope\";\n\x18ResumeSchedulingResponse\x12\x1f\n\x06pauses\x18\x01 \x03(\x0b\x32\x0f.segue.v1.Pause\"\x14\n\x12ListWorkersRequest\"8\n\x13ListWorkersResponse\x12!\n\x07workers\x18\x01 \x03(\x0b\x32\x10.segue.v1.Worker\"\xa5\x01\n\x06Worker\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08hostname\x18\x02 \x01(\t\x12\r\n\x05slots\x18\x03 \x01(\x05\x12\x0f\n\x07running\x18\x04 \x01(\x05\x12.\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tseen_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x18\n\x16GetCapabilitiesRequest\"\xca\x01\n\x17GetCapabilitiesResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12 \n\x05kinds\x18\x02 \x03(\x0e\x32\x11.segue.v1.JobKind\x12\x34\n\x11transition_models\x18\x03 \x03(\x0b\x32\x19.segue.v1.TransitionModel\x12 \n\x06limits\x18\x04 \x01(\x0b\x32\x10.segue.v1.Limits\x12$\n\x08\x64\x65\x66\x61ults\x18\x05 \x01(\x0b\x32\x12.segue.v1.Defaults\"l\n\x0fTransitionModel\x12\x10\n\x08\x65ndpoint\x18\x01 \x01(\t\x12\x30\n\rvideo_lengths\x18\x02 \x03(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\raspect_ratios\x18\x03 \x03(\t\"\xd3\x01\n\x06Limits\x12\x12\n\nbatch_jobs\x18\x01 \x01(\x05\x12\x19\n\x11prompt_characters\x18\x02 \x01(\x05\x12\x14\n\x0cscript_bytes\x18\x03 \x01(\x05\x12\x15\n\rrequest_bytes\x18\x04 \x01(\x05\x12-\n\ntime_limit\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12,\n\tretention\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08\x61ttempts\x18\x07 \x01(\x05\"\xa5\x01\n\x08\x44\x65\x66\x61ults\x12\x10\n\x08priority\x18\x01 \x01(\x05\x12-\n\ntime_limit\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12,\n\tretention\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08\x61ttempts\x18\x04 \x01(\x05\x12\x18\n\x10transition_model\x18\x05 \x01(\t2\xb8\x03\n\rSystemService\x12\x46\n\x08GetStats\x12\x19.segue.v1.GetStatsRequest\x1a\x1a.segue.v1.GetStatsResponse\"\x03\x90\x02\x01\x12O\n\x0bListWorkers\x12\x1c.segue.v1.ListWorkersRequest\x1a\x1d.segue.v1.ListWorkersResponse\"\x03\x90\x02\x01\x12V\n\x0fPauseScheduling\x12 .segue.v1.PauseSchedulingRequest\x1a!.segue.v1.PauseSchedulingResponse\x12Y\n\x10ResumeScheduling\x12!.segue.v1.ResumeSchedulingRequest\x1a\".segue.v1.ResumeSchedulingResponse\x12[\n\x0fGetCapabilities\x12 .segue.v1.GetCapabilitiesRequest\x1a!.segue.v1.GetCapabilitiesResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,23 +44,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSTATSREQUEST']._serialized_start=149
   _globals['_GETSTATSREQUEST']._serialized_end=166
   _globals['_GETSTATSRESPONSE']._serialized_start=169
-  _globals['_GETSTATSRESPONSE']._serialized_end=298
-  _globals['_LISTWORKERSREQUEST']._serialized_start=300
-  _globals['_LISTWORKERSREQUEST']._serialized_end=320
-  _globals['_LISTWORKERSRESPONSE']._serialized_start=322
-  _globals['_LISTWORKERSRESPONSE']._serialized_end=378
-  _globals['_WORKER']._serialized_start=381
-  _globals['_WORKER']._serialized_end=546
-  _globals['_GETCAPABILITIESREQUEST']._serialized_start=548
-  _globals['_GETCAPABILITIESREQUEST']._serialized_end=572
-  _globals['_GETCAPABILITIESRESPONSE']._serialized_start=575
-  _globals['_GETCAPABILITIESRESPONSE']._serialized_end=777
-  _globals['_TRANSITIONMODEL']._serialized_start=779
-  _globals['_TRANSITIONMODEL']._serialized_end=887
-  _globals['_LIMITS']._serialized_start=890
-  _globals['_LIMITS']._serialized_end=1101
-  _globals['_DEFAULTS']._serialized_start=1104
-  _globals['_DEFAULTS']._serialized_end=1269
-  _globals['_SYSTEMSERVICE']._serialized_start=1272
-  _globals['_SYSTEMSERVICE']._serialized_end=1533
+  _globals['_GETSTATSRESPONSE']._serialized_end=331
+  _globals['_SCHEDULINGSCOPE']._serialized_start=333
+  _globals['_SCHEDULINGSCOPE']._serialized_end=434
+  _globals['_PAUSE']._serialized_start=436
+  _globals['_PAUSE']._serialized_end=533
+  _globals['_PAUSESCHEDULINGREQUEST']._serialized_start=535
+  _globals['_PAUSESCHEDULINGREQUEST']._serialized_end=601
+  _globals['_PAUSESCHEDULINGRESPONSE']._serialized_start=603
+  _globals['_PAUSESCHEDULINGRESPONSE']._serialized_end=661
+  _globals['_RESUMESCHEDULINGREQUEST']._serialized_start=663
+  _globals['_RESUMESCHEDULINGREQUEST']._serialized_end=730
+  _globals['_RESUMESCHEDULINGRESPONSE']._serialized_start=732
+  _globals['_RESUMESCHEDULINGRESPONSE']._serialized_end=791
+  _globals['_LISTWORKERSREQUEST']._serialized_start=793
+  _globals['_LISTWORKERSREQUEST']._serialized_end=813
+  _globals['_LISTWORKERSRESPONSE']._serialized_start=815
+  _globals['_LISTWORKERSRESPONSE']._serialized_end=871
+  _globals['_WORKER']._serialized_start=874
+  _globals['_WORKER']._serialized_end=1039
+  _globals['_GETCAPABILITIESREQUEST']._serialized_start=1041
+  _globals['_GETCAPABILITIESREQUEST']._serialized_end=1065
+  _globals['_GETCAPABILITIESRESPONSE']._serialized_start=1068
+  _globals['_GETCAPABILITIESRESPONSE']._serialized_end=1270
+  _globals['_TRANSITIONMODEL']._serialized_start=1272
+  _globals['_TRANSITIONMODEL']._serialized_end=1380
+  _globals['_LIMITS']._serialized_start=1383
+  _globals['_LIMITS']._serialized_end=1594
+  _globals['_DEFAULTS']._serialized_start=1597
+  _globals['_DEFAULTS']._serialized_end=1762
+  _globals['_SYSTEMSERVICE']._serialized_start=1765
+  _globals['_SYSTEMSERVICE']._serialized_end=2205
 # @@protoc_insertion_point(module_scope)

@@ -48,6 +48,7 @@ class GetStatsResponse(_message.Message):
     STATE_COUNTS_FIELD_NUMBER: _builtins.int
     JOB_COUNT_FIELD_NUMBER: _builtins.int
     COUNT_TIME_FIELD_NUMBER: _builtins.int
+    PAUSES_FIELD_NUMBER: _builtins.int
     job_count: _builtins.int
     """How many jobs there are."""
     @_builtins.property
@@ -58,20 +59,183 @@ class GetStatsResponse(_message.Message):
     def count_time(self) -> _timestamp_pb2.Timestamp:
         """When this was counted."""
 
+    @_builtins.property
+    def pauses(self) -> _containers.RepeatedCompositeFieldContainer[Global___Pause]:
+        """What is paused."""
+
     def __init__(
         self,
         *,
         state_counts: _abc.Iterable[_job_pb2.StateCount] | None = ...,
         job_count: _builtins.int = ...,
         count_time: _timestamp_pb2.Timestamp | None = ...,
+        pauses: _abc.Iterable[Global___Pause] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["count_time", b"count_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["count_time", b"count_time", "job_count", b"job_count", "state_counts", b"state_counts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count_time", b"count_time", "job_count", b"job_count", "pauses", b"pauses", "state_counts", b"state_counts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetStatsResponse: _TypeAlias = GetStatsResponse  # noqa: Y015
+
+@_typing.final
+class SchedulingScope(_message.Message):
+    """What is paused or resumed: exactly one of these."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVERYTHING_FIELD_NUMBER: _builtins.int
+    TENANT_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    everything: _builtins.bool
+    """All jobs of all tenants."""
+    tenant: _builtins.bool
+    """All jobs of the caller's own tenant."""
+    kind: _spec_pb2.JobKind.ValueType
+    """All jobs of a kind, of all tenants."""
+    def __init__(
+        self,
+        *,
+        everything: _builtins.bool = ...,
+        tenant: _builtins.bool = ...,
+        kind: _spec_pb2.JobKind.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["everything", b"everything", "kind", b"kind", "scope", b"scope", "tenant", b"tenant"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["everything", b"everything", "kind", b"kind", "scope", b"scope", "tenant", b"tenant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_scope: _TypeAlias = _typing.Literal["everything", "tenant", "kind"]  # noqa: Y015
+    _WhichOneofArgType_scope: _TypeAlias = _typing.Literal["scope", b"scope"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_scope) -> _WhichOneofReturnType_scope | None: ...
+
+Global___SchedulingScope: _TypeAlias = SchedulingScope  # noqa: Y015
+
+@_typing.final
+class Pause(_message.Message):
+    """A scope that is paused."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCOPE_FIELD_NUMBER: _builtins.int
+    PAUSE_TIME_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def scope(self) -> Global___SchedulingScope:
+        """What it covers."""
+
+    @_builtins.property
+    def pause_time(self) -> _timestamp_pb2.Timestamp:
+        """Since when."""
+
+    def __init__(
+        self,
+        *,
+        scope: Global___SchedulingScope | None = ...,
+        pause_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["pause_time", b"pause_time", "scope", b"scope"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pause_time", b"pause_time", "scope", b"scope"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Pause: _TypeAlias = Pause  # noqa: Y015
+
+@_typing.final
+class PauseSchedulingRequest(_message.Message):
+    """What to pause."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCOPE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def scope(self) -> Global___SchedulingScope:
+        """What it covers. Required."""
+
+    def __init__(
+        self,
+        *,
+        scope: Global___SchedulingScope | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["scope", b"scope"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["scope", b"scope"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PauseSchedulingRequest: _TypeAlias = PauseSchedulingRequest  # noqa: Y015
+
+@_typing.final
+class PauseSchedulingResponse(_message.Message):
+    """What is paused now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAUSES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def pauses(self) -> _containers.RepeatedCompositeFieldContainer[Global___Pause]:
+        """All pauses that concern the caller."""
+
+    def __init__(
+        self,
+        *,
+        pauses: _abc.Iterable[Global___Pause] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pauses", b"pauses"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PauseSchedulingResponse: _TypeAlias = PauseSchedulingResponse  # noqa: Y015
+
+@_typing.final
+class ResumeSchedulingRequest(_message.Message):
+    """What to resume."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCOPE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def scope(self) -> Global___SchedulingScope:
+        """What it covers. Required."""
+
+    def __init__(
+        self,
+        *,
+        scope: Global___SchedulingScope | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["scope", b"scope"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["scope", b"scope"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResumeSchedulingRequest: _TypeAlias = ResumeSchedulingRequest  # noqa: Y015
+
+@_typing.final
+class ResumeSchedulingResponse(_message.Message):
+    """What is still paused."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAUSES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def pauses(self) -> _containers.RepeatedCompositeFieldContainer[Global___Pause]:
+        """All pauses that concern the caller."""
+
+    def __init__(
+        self,
+        *,
+        pauses: _abc.Iterable[Global___Pause] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pauses", b"pauses"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResumeSchedulingResponse: _TypeAlias = ResumeSchedulingResponse  # noqa: Y015
 
 @_typing.final
 class ListWorkersRequest(_message.Message):

@@ -45,6 +45,16 @@ class SystemServiceStub:
                 request_serializer=segue_dot_v1_dot_system__service__pb2.ListWorkersRequest.SerializeToString,
                 response_deserializer=segue_dot_v1_dot_system__service__pb2.ListWorkersResponse.FromString,
                 _registered_method=True)
+        self.PauseScheduling = channel.unary_unary(
+                '/segue.v1.SystemService/PauseScheduling',
+                request_serializer=segue_dot_v1_dot_system__service__pb2.PauseSchedulingRequest.SerializeToString,
+                response_deserializer=segue_dot_v1_dot_system__service__pb2.PauseSchedulingResponse.FromString,
+                _registered_method=True)
+        self.ResumeScheduling = channel.unary_unary(
+                '/segue.v1.SystemService/ResumeScheduling',
+                request_serializer=segue_dot_v1_dot_system__service__pb2.ResumeSchedulingRequest.SerializeToString,
+                response_deserializer=segue_dot_v1_dot_system__service__pb2.ResumeSchedulingResponse.FromString,
+                _registered_method=True)
         self.GetCapabilities = channel.unary_unary(
                 '/segue.v1.SystemService/GetCapabilities',
                 request_serializer=segue_dot_v1_dot_system__service__pb2.GetCapabilitiesRequest.SerializeToString,
@@ -74,6 +84,24 @@ class SystemServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PauseScheduling(self, request, context):
+        """Stops starting jobs of a scope; those that run go on, and submits are still accepted.
+
+        Errors: INVALID_ARGUMENT: mend the named fields.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeScheduling(self, request, context):
+        """Starts jobs of a scope again. Resuming what is not paused is OK.
+
+        Errors: INVALID_ARGUMENT: mend the named fields.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetCapabilities(self, request, context):
         """Returns the kinds of job, models, limits and defaults of this server.
 
@@ -95,6 +123,16 @@ def add_SystemServiceServicer_to_server(servicer, server):
                     servicer.ListWorkers,
                     request_deserializer=segue_dot_v1_dot_system__service__pb2.ListWorkersRequest.FromString,
                     response_serializer=segue_dot_v1_dot_system__service__pb2.ListWorkersResponse.SerializeToString,
+            ),
+            'PauseScheduling': grpc.unary_unary_rpc_method_handler(
+                    servicer.PauseScheduling,
+                    request_deserializer=segue_dot_v1_dot_system__service__pb2.PauseSchedulingRequest.FromString,
+                    response_serializer=segue_dot_v1_dot_system__service__pb2.PauseSchedulingResponse.SerializeToString,
+            ),
+            'ResumeScheduling': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeScheduling,
+                    request_deserializer=segue_dot_v1_dot_system__service__pb2.ResumeSchedulingRequest.FromString,
+                    response_serializer=segue_dot_v1_dot_system__service__pb2.ResumeSchedulingResponse.SerializeToString,
             ),
             'GetCapabilities': grpc.unary_unary_rpc_method_handler(
                     servicer.GetCapabilities,
@@ -157,6 +195,60 @@ class SystemService:
             '/segue.v1.SystemService/ListWorkers',
             segue_dot_v1_dot_system__service__pb2.ListWorkersRequest.SerializeToString,
             segue_dot_v1_dot_system__service__pb2.ListWorkersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PauseScheduling(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.v1.SystemService/PauseScheduling',
+            segue_dot_v1_dot_system__service__pb2.PauseSchedulingRequest.SerializeToString,
+            segue_dot_v1_dot_system__service__pb2.PauseSchedulingResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeScheduling(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.v1.SystemService/ResumeScheduling',
+            segue_dot_v1_dot_system__service__pb2.ResumeSchedulingRequest.SerializeToString,
+            segue_dot_v1_dot_system__service__pb2.ResumeSchedulingResponse.FromString,
             options,
             channel_credentials,
             insecure,

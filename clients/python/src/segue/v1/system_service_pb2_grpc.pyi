@@ -43,6 +43,16 @@ class SystemServiceStub:
 
     Errors: UNAVAILABLE: try again, after RetryInfo.retry_delay where given.
     """
+    PauseScheduling: _grpc.UnaryUnaryMultiCallable[_system_service_pb2.PauseSchedulingRequest, _system_service_pb2.PauseSchedulingResponse]
+    """Stops starting jobs of a scope; those that run go on, and submits are still accepted.
+
+    Errors: INVALID_ARGUMENT: mend the named fields.
+    """
+    ResumeScheduling: _grpc.UnaryUnaryMultiCallable[_system_service_pb2.ResumeSchedulingRequest, _system_service_pb2.ResumeSchedulingResponse]
+    """Starts jobs of a scope again. Resuming what is not paused is OK.
+
+    Errors: INVALID_ARGUMENT: mend the named fields.
+    """
     GetCapabilities: _grpc.UnaryUnaryMultiCallable[_system_service_pb2.GetCapabilitiesRequest, _system_service_pb2.GetCapabilitiesResponse]
     """Returns the kinds of job, models, limits and defaults of this server.
 
@@ -63,6 +73,16 @@ class SystemServiceAsyncStub(SystemServiceStub):
     """Lists the worker processes that are alive.
 
     Errors: UNAVAILABLE: try again, after RetryInfo.retry_delay where given.
+    """
+    PauseScheduling: _aio.UnaryUnaryMultiCallable[_system_service_pb2.PauseSchedulingRequest, _system_service_pb2.PauseSchedulingResponse]  # type: ignore[assignment]
+    """Stops starting jobs of a scope; those that run go on, and submits are still accepted.
+
+    Errors: INVALID_ARGUMENT: mend the named fields.
+    """
+    ResumeScheduling: _aio.UnaryUnaryMultiCallable[_system_service_pb2.ResumeSchedulingRequest, _system_service_pb2.ResumeSchedulingResponse]  # type: ignore[assignment]
+    """Starts jobs of a scope again. Resuming what is not paused is OK.
+
+    Errors: INVALID_ARGUMENT: mend the named fields.
     """
     GetCapabilities: _aio.UnaryUnaryMultiCallable[_system_service_pb2.GetCapabilitiesRequest, _system_service_pb2.GetCapabilitiesResponse]  # type: ignore[assignment]
     """Returns the kinds of job, models, limits and defaults of this server.
@@ -93,6 +113,28 @@ class SystemServiceServicer(metaclass=_abc_1.ABCMeta):
         """Lists the worker processes that are alive.
 
         Errors: UNAVAILABLE: try again, after RetryInfo.retry_delay where given.
+        """
+
+    @_abc_1.abstractmethod
+    def PauseScheduling(
+        self,
+        request: _system_service_pb2.PauseSchedulingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_system_service_pb2.PauseSchedulingResponse, _abc.Awaitable[_system_service_pb2.PauseSchedulingResponse]]:
+        """Stops starting jobs of a scope; those that run go on, and submits are still accepted.
+
+        Errors: INVALID_ARGUMENT: mend the named fields.
+        """
+
+    @_abc_1.abstractmethod
+    def ResumeScheduling(
+        self,
+        request: _system_service_pb2.ResumeSchedulingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_system_service_pb2.ResumeSchedulingResponse, _abc.Awaitable[_system_service_pb2.ResumeSchedulingResponse]]:
+        """Starts jobs of a scope again. Resuming what is not paused is OK.
+
+        Errors: INVALID_ARGUMENT: mend the named fields.
         """
 
     @_abc_1.abstractmethod
