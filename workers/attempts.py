@@ -34,6 +34,8 @@ log = structlog.get_logger(__name__)
 
 #: Attempts whose leases are renewed in one call.
 HEARTBEAT_CHUNK: Final = 500
+#: Doublings of the wait for a retry: beyond any longest wait, within what a timedelta holds.
+MOST_DOUBLINGS: Final = 24
 #: Pause before a claim that Redis did not answer is repeated, in seconds.
 CLAIM_PAUSE: Final = 0.5
 
@@ -56,7 +58,7 @@ class RetryPolicy:
 
     def delay(self, tries: int, retry_after: timedelta | None) -> timedelta:
         """Return the wait after so many tries; what the provider asks for counts if it is longer."""
-        grown = min(self.longest, self.first * (1 << max(0, tries - 1)))
+        grown = min(self.longest, self.first * (1 << min(MOST_DOUBLINGS, max(0, tries - 1))))
         return max(grown, retry_after or timedelta())
 
 

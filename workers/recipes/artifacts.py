@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from mimetypes import guess_type
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from segue.v1.job_pb2 import Artifact, ArtifactRole, JobResult
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+#: The type of a file that nothing tells.
+UNKNOWN_TYPE: Final = "application/octet-stream"
+#: A longer playing time is none: a year.
+LONGEST_SECONDS: Final = 366 * 86_400
+#: How the types of files begin, and the keys of fal's models for them.
+ROLES: Final[Mapping[str, ArtifactRole.ValueType]] = {
+    "video": ArtifactRole.ARTIFACT_ROLE_VIDEO,
+    "audio": ArtifactRole.ARTIFACT_ROLE_AUDIO,
+    "image": ArtifactRole.ARTIFACT_ROLE_IMAGE,
+}
 
 
 def result_of(output: dict[str, Any]) -> JobResult:
@@ -43,24 +54,38 @@ def _files(value: object, key: str = "") -> Iterator[Artifact]:
 
 
 def _artifact(url: str, key: str, file: dict[str, Any]) -> Artifact:
-    guessed = guess_type(urlsplit(url).path)[0] if not url.startswith("data:") else url[5:].partition(";")[0]
-    content_type = str(file.get("content_type") or guessed or "application/octet-stream")
+    content_type = file.get("content_type")
+    if not isinstance(content_type, str) or not content_type:
+        content_type = _guessed_type(url)
     artifact = Artifact(role=_role(content_type, key), url=url, content_type=content_type)
-    if isinstance(size := file.get("file_size"), int):
+    # The result is paid: what a model says of its file may be odd, and is then left out.
+    if _is_whole(size := file.get("file_size"), below=2**63):
         artifact.size_bytes = size
     for side in ("width", "height"):
-        if isinstance(pixels := file.get(side), int):
+        if _is_whole(pixels := file.get(side), below=2**31):
             setattr(artifact, side, pixels)
-    if isinstance(seconds := file.get("duration"), int | float):
+    seconds = file.get("duration")
+    if isinstance(seconds, int | float) and 0 <= seconds <= LONGEST_SECONDS:
         artifact.duration.FromTimedelta(timedelta(seconds=seconds))
     return artifact
+
+
+def _is_whole(value: object, *, below: int) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < below
+
+
+def _guessed_type(url: str) -> str:
+    if url.startswith("data:"):
+        return re.split("[;,]", url[5:200], maxsplit=1)[0] or UNKNOWN_TYPE
+    return guess_type(re.split("[?#]", url, maxsplit=1)[0])[0] or UNKNOWN_TYPE
 
 
 def _role(content_type: str, key: str) -> ArtifactRole.ValueType:
     if key.startswith("thumbnail"):
         return ArtifactRole.ARTIFACT_ROLE_THUMBNAIL
-    return {
-        "video": ArtifactRole.ARTIFACT_ROLE_VIDEO,
-        "audio": ArtifactRole.ARTIFACT_ROLE_AUDIO,
-        "image": ArtifactRole.ARTIFACT_ROLE_IMAGE,
-    }.get(content_type.partition("/")[0], ArtifactRole.ARTIFACT_ROLE_OTHER)
+    # By its type, else by the key that the model has put it under.
+    for name in (content_type, key):
+        for beginning, role in ROLES.items():
+            if name.startswith(beginning):
+                return role
+    return ArtifactRole.ARTIFACT_ROLE_OTHER
