@@ -182,8 +182,12 @@ class Ledger:
     async def _outcome(self, row: Generation, report: Report) -> dict[str, Any]:
         """Follow a submitted generation to its end and store what it made."""
         try:
-            completed = await self._followed(row, report)
-            output = await self._fetched(row, completed)
+            completed, lines = await self._followed(row, report)
+            try:
+                output = await self._fetched(row, completed)
+            finally:
+                if lines:  # after the fetch: fal keeps the result for minutes only, and Redis may be away
+                    await persistently(partial(report, None, lines))
         except GenerationFailedError as error:
             state = GenerationState.CANCELLED if error.cancelled else GenerationState.FAILED
             ended = await self._write(replace(row, state=state, end_time=_now()), replaces=(GenerationState.SUBMITTED,))
@@ -197,8 +201,8 @@ class Ledger:
         )
         return output
 
-    async def _followed(self, row: Generation, report: Report) -> Completed:
-        """Poll until fal says that the generation has ended."""
+    async def _followed(self, row: Generation, report: Report) -> tuple[Completed, list[str]]:
+        """Poll until fal says that the generation has ended; return that, and the lines not reported yet."""
         seen, unknown = 0, 0
         last: Progress | None = None
         for pause in self._polls.pauses():
@@ -217,9 +221,7 @@ class Ledger:
             progress = progress_of(status, elapsed=_now() - row.submit_time, usual=USUAL)
             news = None if progress == last else progress
             if isinstance(status, Completed):
-                if lines:  # there is no next report for them to come with
-                    await persistently(partial(report, news, lines))
-                return status
+                return status, lines
             if lines or news:
                 with suppress(StoreUnavailableError):  # the next poll brings the same, and more
                     await report(news, lines)
