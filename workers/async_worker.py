@@ -116,7 +116,8 @@ class _Dispatcher(WorkerThread):
             failure = error
         finally:
             self._worker.turns.release()
-            await self._worker.loop.run_in_executor(self._worker.acks, self._settle, message, failure)
+        # Not reached when the task is cancelled: the loop ends then, and so have the threads that acknowledge.
+        await self._worker.loop.run_in_executor(self._worker.acks, self._settle, message, failure)
 
     def _settle(self, message: MessageProxy, failure: Exception | None) -> None:
         self.broker.emit_after("process_message", message, exception=failure)

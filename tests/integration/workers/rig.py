@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from core.events.event import LogWritten, ProgressMade
 from core.ids import time_ordered_ids
-from core.job import DEFAULT_TENANT, Job, JobId, JobKind, JobState, Submission, Tenant
+from core.job import DEFAULT_TENANT, Generation, GenerationState, Job, JobId, JobKind, JobState, Submission, Tenant
 from core.store.attempts import AttemptKey, AttemptStore, KindRule, Policy
 from core.store.jobs import JobStore
 from emulator.faults import Fault, FaultOrder
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
-    from core.job import Generation
     from emulator.app import Emulator
     from emulator.records import FalRequest
 
@@ -248,3 +247,22 @@ def key_of(job: Job) -> AttemptKey:
 def result_of(job: Job) -> JobResult:
     """Return the result of a finished job."""
     return JobResult.FromString(job.result or b"")
+
+
+async def left_behind(rig: Rig, **changes: Any) -> Job:
+    """Return a job whose worker died between the intention and fal's id."""
+    job = await rig.submit(**changes)
+    store = rig.attempt_store()
+    claimed = await store.claim("dead", "nonce")
+    assert claimed is not None
+    intended = Generation(
+        step="model",
+        endpoint=ECHO,
+        state=GenerationState.INTENDED,
+        intent="an intention",
+        input_digest="",
+        submit_time=datetime.now(UTC),
+    )
+    await store.record(key_of(claimed), intended, replaces=["absent"])
+    await rig.lost(job)
+    return job

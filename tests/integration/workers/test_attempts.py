@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from core.job import CancelOutcome, ErrorReason, GenerationState, JobState
 from emulator.faults import Fault
 from emulator.records import Status
-from tests.integration.workers.rig import PREFIX, eventually
+from tests.integration.workers.rig import PREFIX, eventually, left_behind
 from workers import attempts as attempts_module
 from workers.attempts import RetryPolicy
 from workers.polling import PollPolicy
@@ -117,6 +117,17 @@ async def test_another_worker_finishes_a_cancellation_whose_worker_died(rig: Rig
     assert done.state is JobState.CANCELLED
     assert (await rig.generation(job)).cancel_outcome is CancelOutcome.SIGNALLED
     assert rig.books == (1, 0)
+
+
+async def test_a_cancelled_job_says_that_nobody_knows_of_a_submit_in_which_its_worker_died(rig: Rig) -> None:
+    job = await left_behind(rig)
+    await rig.store.cancel(job.tenant, job.id)
+
+    rig.sweeping()
+    rig.worker().start()
+
+    assert (await rig.until(job)).state is JobState.CANCELLED
+    assert (await rig.generation(job)).state is GenerationState.UNKNOWN
 
 
 async def test_a_cancellation_heard_before_the_claim_is_of_another_attempt(rig: Rig) -> None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from core.job import ErrorReason, Generation, GenerationState, Job, JobState, UnknownSubmission
+from core.job import ErrorReason, GenerationState, Job, JobState, UnknownSubmission
 from devstack.ports import free_port
 from emulator.faults import Fault
 from emulator.records import Status
-from tests.integration.workers.rig import ECHO, eventually, key_of, result_of
+from tests.integration.workers.rig import ECHO, eventually, key_of, left_behind, result_of
 from workers.generations import Ledger
 
 if TYPE_CHECKING:
@@ -94,7 +93,7 @@ async def test_a_job_cancelled_during_the_post_is_cancelled_at_fal_however_often
 
 
 async def test_an_intention_that_was_left_behind_fails_the_job_as_unknown(rig: Rig) -> None:
-    job = await _left_behind(rig)
+    job = await left_behind(rig)
 
     rig.sweeping()
     rig.worker().start()
@@ -108,7 +107,7 @@ async def test_an_intention_that_was_left_behind_fails_the_job_as_unknown(rig: R
 
 
 async def test_an_intention_that_was_left_behind_is_submitted_anew_if_that_was_asked_for(rig: Rig) -> None:
-    job = await _left_behind(rig, on_unknown_submission=UnknownSubmission.RESUBMIT)
+    job = await left_behind(rig, on_unknown_submission=UnknownSubmission.RESUBMIT)
 
     rig.sweeping()
     rig.worker().start()
@@ -295,25 +294,6 @@ async def test_an_id_salvaged_while_an_attempt_is_about_to_submit_anew_is_taken_
     output = await ledger.generate("model", ECHO, {"prompt": "a boat"}, report=_unheard)
     assert output == {"prompt": "a boat"}
     assert rig.books == (1, 1)
-
-
-async def _left_behind(rig: Rig, **changes: Any) -> Job:
-    """Return a job whose worker died between the intention and fal's id."""
-    job = await rig.submit(**changes)
-    store = rig.attempt_store()
-    claimed = await store.claim("dead", "nonce")
-    assert claimed is not None
-    intended = Generation(
-        step="model",
-        endpoint=ECHO,
-        state=GenerationState.INTENDED,
-        intent="an intention",
-        input_digest="",
-        submit_time=datetime.now(UTC),
-    )
-    await store.record(key_of(claimed), intended, replaces=["absent"])
-    await rig.lost(job)
-    return job
 
 
 async def _has_failed_once(rig: Rig, job: Job) -> bool:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core.job import JobState
+from core.job import ErrorReason, JobState
 from devstack.process import ChildProcess
+from emulator.faults import Fault
 from emulator.records import Status
 from tests.integration.workers.rig import KEY, PREFIX, eventually
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from tests.integration.workers.rig import Rig
 
-    Start = Callable[[], Awaitable[ChildProcess]]
+    Start = Callable[..., Awaitable[ChildProcess]]
 
 READY = re.compile(r"^worker ready as (\S+)$", re.MULTILINE)
 
@@ -44,12 +45,12 @@ async def start(rig: Rig, redis_url: str, tmp_path: Path) -> AsyncIterator[Start
         "SEGUE_WORKER_NAME": "tested",
     }
 
-    async def start() -> ChildProcess:
+    async def start(**settings: str) -> ChildProcess:
         process = ChildProcess(
             "worker",
             [sys.executable, "-m", "workers"],
             log_path=tmp_path / f"worker-{len(started)}.log",
-            environment=environment,
+            environment={**environment, **settings},
         )
         started.append(process)
 
@@ -114,3 +115,22 @@ async def test_a_worker_says_when_it_is_ready_and_an_idle_one_stops_at_once(star
     assert process.returncode == 0
     assert time.monotonic() - began < 1.5
     assert "Traceback" not in process.output()
+
+
+async def test_a_submit_that_does_not_end_within_the_grace_is_left_behind_as_unknown(rig: Rig, start: Start) -> None:
+    rig.order(Fault.SLOW_SUBMIT, seconds=60)
+    first = await start(SEGUE_GRACE_SECONDS="0.3")
+    job = await rig.submit()
+    await eventually(lambda: bool(rig.requests))
+    began = time.monotonic()
+
+    os.kill(first.pid, signal.SIGTERM)
+    await eventually(lambda: not first.is_running)
+
+    assert (first.returncode, "Traceback" in first.output()) == (0, False), first.output()[-3000:]
+    assert time.monotonic() - began < 2
+    await start()
+    done = await rig.until(job)
+    assert done.error is not None
+    assert done.error.reason is ErrorReason.SUBMISSION_UNKNOWN
+    assert rig.books[0] == 1
