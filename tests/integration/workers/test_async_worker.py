@@ -55,9 +55,8 @@ async def test_a_worker_runs_as_many_messages_at_once_as_it_has_slots(redis: Red
 async def test_a_worker_keeps_to_its_slots_when_its_consumer_has_forgotten_what_it_fetched(redis_url: str) -> None:
     meter = Meter(0.1)
     broker = StubBroker(middleware=[])
-    async with _running(broker, meter.work, slots=2) as worker:
-        consumer = worker.consumers[tickets.QUEUE]
-        consumer.prefetch = 6  # as after a restart: what runs is not counted any more
+    # As after a restart of the consumer: what runs is not counted any more.
+    async with _running(broker, meter.work, slots=2, fetched=6):
         _send(broker, 6)
         await eventually(lambda: meter.done == 6)
 
@@ -127,10 +126,11 @@ async def _worker(url: str, work: Work, *, slots: int) -> AsyncIterator[AsyncWor
 
 
 @asynccontextmanager
-async def _running(broker: Broker, work: Work, *, slots: int) -> AsyncIterator[AsyncWorker]:
+async def _running(broker: Broker, work: Work, *, slots: int, fetched: int | None = None) -> AsyncIterator[AsyncWorker]:
     loop = asyncio.get_running_loop()
     declare(broker, work)
     worker = AsyncWorker(broker, loop=loop, slots=slots, poll_milliseconds=20)
+    worker.queue_prefetch = fetched or slots
     await loop.run_in_executor(None, worker.start)
     yield worker
     worker.drain()
