@@ -60,6 +60,24 @@ class JobFinishedError(SegueError):
     reason = "JOB_FINISHED"
 
 
+class JobNotRetryableError(SegueError):
+    """The job has neither failed nor been cancelled."""
+
+    reason = "JOB_NOT_RETRYABLE"
+
+
+class JobNotHeldError(SegueError):
+    """The job has already ended."""
+
+    reason = "JOB_NOT_HELD"
+
+
+class JobNotFinishedError(SegueError):
+    """The job has not ended yet."""
+
+    reason = "JOB_NOT_FINISHED"
+
+
 class RequestIdReusedError(SegueError):
     """The request_id was used before, with another payload."""
 

@@ -127,6 +127,17 @@ class GenerationState(StrEnum):
     CANCELLED = "cancelled"  #: by the provider's own word
 
 
+class AttemptOutcome(StrEnum):
+    """How an attempt ended."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    RETRIED = "retried"  #: it failed, and another follows
+    INTERRUPTED = "interrupted"  #: its worker was stopped; it does not count
+    LOST = "lost"  #: its worker died or was cut off
+
+
 class CancelOutcome(StrEnum):
     """What the provider answered when it was told to cancel a generation."""
 
@@ -179,6 +190,18 @@ class Generation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try at a job that has ended."""
+
+    number: int
+    worker: str
+    start_time: datetime
+    end_time: datetime
+    outcome: AttemptOutcome
+    error: JobError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
     """A job as its caller asks for it, checked and with every default filled in."""
 
@@ -195,6 +218,10 @@ class Submission:
     max_attempts: int
     hold: bool = False
     on_unknown_submission: UnknownSubmission = UnknownSubmission.FAIL
+    schedule_time: datetime | None = None
+    """Not to be started before; None: at once."""
+    longest_wait: timedelta | None = None
+    """How long it may wait for its start, from its acceptance, release or schedule on; None: for ever."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,10 +244,16 @@ class Job:
     """The number of the attempt that runs or ran last, from 1: the fencing token, never reused."""
     interruptions: int
     """How many of the attempts were ended by a worker's shutdown; they do not count against max_attempts."""
+    forgiven: int
+    """How many of the others lie before the last RetryJob; they do not count either."""
+    rounds: int
+    """How many rounds of attempts it was given: 1, and one more for each RetryJob."""
     max_attempts: int
     result: bytes | None
     error: JobError | None
     generations: tuple[Generation, ...]
+    attempts: tuple[Attempt, ...]
+    """The last attempts that have ended, oldest first."""
     time_limit: timedelta
     retention: timedelta
     on_unknown_submission: UnknownSubmission
@@ -229,13 +262,16 @@ class Job:
     end_time: datetime | None
     expire_time: datetime | None
     next_attempt_time: datetime | None
+    schedule_time: datetime | None
+    start_deadline: datetime | None
+    """When it fails unless it has been started; None: never, or it has been."""
     sequence: int
     """The number of its newest event."""
 
     @property
     def tries(self) -> int:
-        """The attempts that count: all but those that a shutdown interrupted."""
-        return self.attempt - self.interruptions
+        """The attempts that count: those since the last RetryJob that no shutdown interrupted."""
+        return self.attempt - self.interruptions - self.forgiven
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,5 +283,7 @@ class Batch:
     display_name: str
     job_count: int
     state_counts: Mapping[JobState, int]
+    fraction: float
+    """How much of it is done, 0 to 1: the mean of its jobs' fractions, one that has ended counting 1."""
     create_time: datetime
     end_time: datetime | None

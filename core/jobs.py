@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from core.events.follow import Follower
 from core.ids import time_ordered_ids
-from core.job import BatchId, JobId, JobState
+from core.job import TERMINAL, BatchId, JobId, JobState
+from core.store.control import JobControl, Verdict
 from core.store.jobs import JobStore
 from core.store.listing import JobIndex
 from core.store.records import new_job
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
     from datetime import timedelta
 
     from redis.asyncio import Redis
@@ -23,7 +24,13 @@ if TYPE_CHECKING:
     from core.events.follow import Quiet, Snapshot
     from core.events.hub import Hub
     from core.job import Batch, Job, Submission, Tenant
+    from core.store.control import Scope
+    from core.store.jobs import QueuePosition
     from core.store.listing import Filter
+
+
+#: Jobs that one call cancels or retries by a filter.
+MOST_AT_ONCE: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +64,17 @@ class Listed:
 class Jobs:
     """The jobs of all tenants; every call is for one of them."""
 
-    def __init__(self, redis: Redis, hub: Hub, *, prefix: str, events_per_job: int) -> None:
-        self._store = JobStore(redis, prefix=prefix, events_per_job=events_per_job)
+    def __init__(
+        self,
+        redis: Redis,
+        hub: Hub,
+        *,
+        prefix: str,
+        events_per_job: int,
+        weights: Mapping[str, float] | None = None,
+    ) -> None:
+        self._store = JobStore(redis, prefix=prefix, events_per_job=events_per_job, weights=weights)
+        self._control = JobControl(redis, prefix=prefix, events_per_job=events_per_job)
         self._index = JobIndex(redis, prefix=prefix)
         self._follower = Follower(self._store, hub)
 
@@ -99,8 +115,8 @@ class Jobs:
             return SubmittedBatch(batch, jobs, deduplicated=False)
         return SubmittedBatch(batch, await self._store.jobs_of_batch(tenant, accepted_id), deduplicated=True)
 
-    async def get(self, tenant: Tenant, job_id: JobId) -> tuple[Job, int | None]:
-        """Return a job as it stands, and how many go before it while it waits for a slot.
+    async def get(self, tenant: Tenant, job_id: JobId) -> tuple[Job, QueuePosition | None]:
+        """Return a job as it stands, and its place in the line while it waits for a slot.
 
         Raises:
             JobNotFoundError: this tenant has no such job.
@@ -108,6 +124,22 @@ class Jobs:
         job = await self._store.get(tenant, job_id)
         position = await self._store.queue_position(job) if job.state is JobState.PENDING else None
         return job, position
+
+    async def get_many(self, tenant: Tenant, job_ids: Sequence[JobId]) -> list[Job]:
+        """Return the jobs that still exist, without their specs, in the order given."""
+        return await self._store.get_many(tenant, job_ids)
+
+    async def get_batch(self, tenant: Tenant, batch_id: BatchId) -> Batch:
+        """Return a batch as it stands.
+
+        Raises:
+            BatchNotFoundError: this tenant has no such batch.
+        """
+        return await self._store.get_batch(tenant, batch_id)
+
+    async def counts(self, tenant: Tenant) -> Mapping[JobState, int]:
+        """Return how many jobs of a tenant stand in which state; states with none are left out."""
+        return await self._store.counts(tenant)
 
     async def list(
         self, tenant: Tenant, wanted: Filter, *, size: int, before: JobId | None, with_specs: bool
@@ -123,7 +155,87 @@ class Jobs:
             JobNotFoundError: this tenant has no such job.
             JobFinishedError: it has already succeeded or failed.
         """
-        return await self._store.cancel(tenant, job_id)
+        await self._control.cancel(tenant, job_id)
+        return await self._store.get(tenant, job_id)
+
+    async def cancel_batch(self, tenant: Tenant, batch_id: BatchId) -> tuple[Batch, int]:
+        """Cancel every job of a batch that has not ended; return the batch, and how many were.
+
+        Raises:
+            BatchNotFoundError: this tenant has no such batch.
+        """
+        await self._store.get_batch(tenant, batch_id)
+        verdicts = await self._control.cancel_many(tenant, await self._store.ids_of_batch(tenant, batch_id))
+        return await self._store.get_batch(tenant, batch_id), verdicts.count(Verdict.OK)
+
+    async def cancel_where(self, tenant: Tenant, wanted: Filter) -> tuple[int, bool]:
+        """Cancel up to MOST_AT_ONCE unfinished jobs that a filter finds.
+
+        Returns:
+            How many were cancelled, or are being, and whether there may be more.
+        """
+        unfinished = replace(wanted, states=(wanted.states or frozenset(JobState)) - TERMINAL - {JobState.CANCELLING})
+        if not unfinished.states:
+            return 0, False
+        ids, more = await self._index.page(tenant, unfinished, size=MOST_AT_ONCE, before=None)
+        verdicts = await self._control.cancel_many(tenant, ids)
+        return verdicts.count(Verdict.OK), more is not None
+
+    async def retry(
+        self, tenant: Tenant, job_id: JobId, *, request_id: str, digest: str, resubmit_unknown: bool
+    ) -> Submitted:
+        """Give a failed or cancelled job another round of attempts that use again what is paid.
+
+        Raises:
+            JobNotFoundError: this tenant has no such job.
+            JobNotRetryableError: it has neither failed nor been cancelled.
+            RequestIdReusedError: the request_id was used with another payload.
+        """
+        deduplicated = await self._control.retry(
+            tenant, job_id, request_id=request_id, digest=digest, resubmit_unknown=resubmit_unknown
+        )
+        return Submitted(await self._store.get(tenant, job_id), deduplicated)
+
+    async def retry_where(self, tenant: Tenant, wanted: Filter, *, resubmit_unknown: bool) -> tuple[int, bool]:
+        """Retry up to MOST_AT_ONCE failed and cancelled jobs that a filter finds; as cancel_where."""
+        ended = frozenset({JobState.FAILED, JobState.CANCELLED})
+        failed = replace(wanted, states=(wanted.states or ended) & ended)
+        if not failed.states:
+            return 0, False
+        ids, more = await self._index.page(tenant, failed, size=MOST_AT_ONCE, before=None)
+        verdicts = await self._control.retry_many(tenant, ids, resubmit_unknown=resubmit_unknown)
+        return verdicts.count(Verdict.OK), more is not None
+
+    async def release(self, tenant: Tenant, job_ids: Sequence[JobId]) -> Sequence[Job]:
+        """Let held jobs go, all or none, and return them.
+
+        Raises:
+            JobNotFoundError: this tenant does not have one of them.
+            JobNotHeldError: one of them has already ended.
+        """
+        await self._control.release(tenant, job_ids)
+        return await self._store.get_many(tenant, job_ids)
+
+    async def delete(self, tenant: Tenant, job_id: JobId) -> None:
+        """Forget a finished job before its time.
+
+        Raises:
+            JobNotFoundError: this tenant has no such job.
+            JobNotFinishedError: it has not ended yet.
+        """
+        await self._control.delete(tenant, job_id)
+
+    async def pause(self, scope: Scope) -> None:
+        """Start no more jobs of a scope; those that run go on."""
+        await self._control.pause(scope)
+
+    async def resume(self, scope: Scope) -> None:
+        """Start jobs of a scope again."""
+        await self._control.resume(scope)
+
+    async def pauses(self, tenant: Tenant) -> Mapping[Scope, datetime]:
+        """Return the pauses that concern a tenant, and since when they are."""
+        return await self._control.pauses(tenant)
 
     def follow(
         self, tenant: Tenant, job_id: JobId, *, after: int, heartbeat: timedelta

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Literal, cast
 
@@ -49,6 +49,12 @@ DRAMATIQ_SILENCE_MS: Final = 60_000
 _WORKER_LOST: Final = JobError(
     reason=ErrorReason.WORKER_LOST, message="The worker died in each of the job's attempts.", retryable=True
 )
+_NOT_STARTED: Final = JobError(
+    reason=ErrorReason.TIME_LIMIT,
+    message="The job was not started within the time that its caller allowed; nothing was paid.",
+    retryable=True,
+    metadata={"limit": "expire_if_not_started_after"},
+)
 
 
 class Outcome(StrEnum):
@@ -92,6 +98,8 @@ class Policy:
     """Generations that run at the provider at once, over all workers."""
     tenant_cap: int = 0
     """Jobs that a tenant runs at once; 0: no cap."""
+    weights: Mapping[str, float] = field(default_factory=dict)
+    """The shares of tenants inside a class; 1 for those that are not named."""
     floor: int = 20
     """Every so many claims a lower class goes first."""
     kinds: Mapping[JobKind, KindRule]
@@ -101,7 +109,15 @@ class Policy:
         kinds = {
             kind.value: {"cap": rule.cap, "provider": int(rule.needs_provider)} for kind, rule in self.kinds.items()
         }
-        return pack({"floor": self.floor, "provider": self.provider_slots, "tenant": self.tenant_cap, "kinds": kinds})
+        return pack(
+            {
+                "floor": self.floor,
+                "provider": self.provider_slots,
+                "tenant": self.tenant_cap,
+                "weights": dict(self.weights),
+                "kinds": kinds,
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +271,7 @@ class AttemptStore:
         """Mend lost leases, due retries and missing tickets; return what was done to which job (tenant/id)."""
         flat = await self._scripts["sweep"](
             *(scripts.SERVER_CLOCK, self._events_per_job, *self._tickets),
-            *(error_argument(_WORKER_LOST), BATCH, DRAMATIQ_SILENCE_MS),
+            *(error_argument(_WORKER_LOST), BATCH, DRAMATIQ_SILENCE_MS, error_argument(_NOT_STARTED)),
         )
         return [(verdict.decode(), job.decode()) for verdict, job in zip(flat[::2], flat[1::2], strict=True)]
 

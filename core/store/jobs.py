@@ -1,18 +1,20 @@
-"""What callers do with the store: submit, read, list, cancel, count."""
+"""What callers write and read: submissions, jobs, batches, events. What they change is control.py's matter."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, cast
 
-from core.errors import BatchNotFoundError, JobFinishedError, JobNotFoundError, RequestIdReusedError
-from core.job import BatchId, JobId, JobKind, JobState, priority_class, rank_of, sources_of
+from core.errors import BatchNotFoundError, JobNotFoundError, RequestIdReusedError
+from core.job import BatchId, JobId, JobState
 from core.store import scripts, tickets
 from core.store.connection import translated
 from core.store.keys import Keys
 from core.store.records import argument_of, batch_of, batch_record_of, event_of, instant, job_of, new_job, pack, pairs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from redis.asyncio import Redis
 
@@ -23,22 +25,30 @@ if TYPE_CHECKING:
 #: Events that one read of a log brings at most.
 PAGE: Final = 500
 
-#: From these a cancelled job ends at once: no attempt holds it.
-_ENDS_AT_ONCE: Final = ",".join(sorted(s for s in sources_of(JobState.CANCELLED) if not s.is_running))
-#: From these it goes by way of CANCELLING: its worker has to tell the provider.
-_GOES_BY_CANCELLING: Final = ",".join(sorted(sources_of(JobState.CANCELLING)))
+
+@dataclass(frozen=True, slots=True)
+class QueuePosition:
+    """A waiting job's place in the line."""
+
+    ahead: int
+    """Jobs of its own tenant that go before it, if no others come. How many others wait is not told (P8)."""
+    estimated_wait: timedelta | None
+    """How long until it starts, by all jobs before it and the pace of the last claims; None: nobody had to wait yet."""
 
 
 class JobStore:
     """The jobs of all tenants in Redis. Every method is one round trip and, where it writes, one atomic step."""
 
-    def __init__(self, redis: Redis, *, prefix: str, events_per_job: int) -> None:
+    def __init__(
+        self, redis: Redis, *, prefix: str, events_per_job: int, weights: Mapping[str, float] | None = None
+    ) -> None:
         self.keys = Keys(prefix)
+        self._weights = pack(dict(weights or {}))
         self._redis = redis
         self._events_per_job = events_per_job
         self._template = tickets.template()
         self._submit = scripts.load(redis, prefix, "submit")
-        self._cancel = scripts.load(redis, prefix, "cancel")
+        self._position = scripts.load(redis, prefix, "position")
         self._view = scripts.load(redis, prefix, "view")
 
     async def submit(self, tenant: Tenant, job_id: JobId, submission: Submission) -> tuple[Job | None, JobId]:
@@ -116,20 +126,13 @@ class JobStore:
             records = await pipeline.execute()
         return [job_of(tenant, record) for record in records if record]
 
-    async def queue_position(self, job: Job) -> int | None:
-        """Return how many of its tenant's jobs go before a waiting job; None: it waits for its next attempt."""
-        own_class = priority_class(job.priority)
-        rank = rank_of(job.priority, job.create_time)
-        with translated():
-            pipeline = self._redis.pipeline(transaction=False)
-            pipeline.zrank(self.keys.pending(own_class, job.tenant, job.kind), job.id)
-            for kind in JobKind:
-                if kind is not job.kind:
-                    pipeline.zcount(self.keys.pending(own_class, job.tenant, kind), "-inf", f"({rank}")
-                for higher in range(1, own_class):
-                    pipeline.zcard(self.keys.pending(higher, job.tenant, kind))
-            own, *others = await pipeline.execute()
-        return None if own is None else own + sum(others)
+    async def queue_position(self, job: Job) -> QueuePosition | None:
+        """Return a waiting job's place in the line; None: it waits for its schedule or its next attempt."""
+        own, everybody, interval = await self._position(job.tenant, job.id, self._weights)
+        if own < 0:
+            return None
+        wait = timedelta(milliseconds=interval * (everybody + 1)) if interval >= 0 else None
+        return QueuePosition(own, wait)
 
     async def get_batch(self, tenant: Tenant, batch_id: BatchId) -> Batch:
         """Return a batch as it stands.
@@ -143,27 +146,24 @@ class JobStore:
             raise BatchNotFoundError(metadata={"batch_id": batch_id})
         return batch_of(tenant, cast("Record", record))
 
+    async def counts(self, tenant: Tenant) -> dict[JobState, int]:
+        """Return how many jobs of a tenant stand in which state; states with none are left out."""
+        with translated():
+            pipeline = self._redis.pipeline(transaction=False)
+            for state in JobState:
+                pipeline.zcard(self.keys.index_of_state(tenant, state))
+            counted = await pipeline.execute()
+        return {state: count for state, count in zip(JobState, counted, strict=True) if count}
+
     async def jobs_of_batch(self, tenant: Tenant, batch_id: BatchId) -> list[Job]:
         """Return the jobs of a batch that still exist, in the order of their submission."""
+        return await self.get_many(tenant, await self.ids_of_batch(tenant, batch_id))
+
+    async def ids_of_batch(self, tenant: Tenant, batch_id: BatchId) -> list[JobId]:
+        """Return the ids of the jobs of a batch that still exist, in the order of their submission."""
         with translated():
             ids = await self._redis.zrange(self.keys.index_of_batch(tenant, batch_id), 0, -1)
-        return await self.get_many(tenant, [JobId(id_.decode()) for id_ in cast("list[bytes]", ids)])
-
-    async def cancel(self, tenant: Tenant, job_id: JobId) -> Job:
-        """Cancel a waiting job, or ask the worker of a running one to; a cancelled one stays as it is.
-
-        Raises:
-            JobNotFoundError: this tenant has no such job.
-            JobFinishedError: it has already succeeded or failed.
-        """
-        (verdict,) = await self._cancel(
-            *(scripts.SERVER_CLOCK, self._events_per_job, tenant, job_id, _ENDS_AT_ONCE, _GOES_BY_CANCELLING)
-        )
-        if verdict == b"missing":
-            raise JobNotFoundError(metadata={"job_id": job_id})
-        if verdict == b"finished":
-            raise JobFinishedError(metadata={"job_id": job_id})
-        return await self.get(tenant, job_id)
+        return [JobId(id_.decode()) for id_ in cast("list[bytes]", ids)]
 
     async def events(self, tenant: Tenant, job_id: JobId, *, after: int) -> list[Event]:
         """Return up to PAGE events after a sequence, in order. Whether a gap stands before them, the caller checks.

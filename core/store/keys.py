@@ -39,6 +39,11 @@ class Keys:
         """The channel on which workers hear whose cancellation was asked for."""
         return f"{self.prefix}:control"
 
+    @property
+    def paused(self) -> str:
+        """The scopes that are paused."""
+        return f"{self.prefix}:paused"
+
     def index_of_all(self, tenant: Tenant) -> str:
         """Return the index of all jobs of a tenant."""
         return f"{self.prefix}:index:{tenant}:all"

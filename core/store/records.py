@@ -9,6 +9,8 @@ import msgpack
 
 from core.events.event import Event, LogWritten, ProgressMade, StateChanged
 from core.job import (
+    Attempt,
+    AttemptOutcome,
     Batch,
     BatchId,
     CancelOutcome,
@@ -53,6 +55,11 @@ def milliseconds(duration: timedelta) -> int:
     return round(duration.total_seconds() * 1000)
 
 
+def epoch(when: datetime) -> int:
+    """Return a time as fields hold it: milliseconds since the epoch."""
+    return round(when.timestamp() * 1000)
+
+
 def instant(value: bytes | int) -> datetime:
     """Return the time that a field holds as milliseconds since the epoch."""
     return datetime.fromtimestamp(int(value) / 1000, UTC)
@@ -81,6 +88,10 @@ def record_of(job_id: JobId, batch_id: BatchId | None, submission: Submission) -
         *("retention", milliseconds(submission.retention)),
         *("unknown", submission.on_unknown_submission),
     ]
+    if submission.schedule_time:
+        record += ("schedule", epoch(submission.schedule_time))
+    if submission.longest_wait:
+        record += ("wait", milliseconds(submission.longest_wait))
     if submission.owner:
         record += ("owner", submission.owner)
     if submission.labels:
@@ -104,12 +115,17 @@ def argument_of(job_id: JobId, batch_id: BatchId | None, submission: Submission)
             dict(submission.labels),
             submission.spec,
             record_of(job_id, batch_id, submission),
+            epoch(submission.schedule_time) if submission.schedule_time else 0,
+            milliseconds(submission.longest_wait) if submission.longest_wait else 0,
         ]
     )
 
 
 def new_job(tenant: Tenant, job_id: JobId, batch_id: BatchId | None, submission: Submission, created: datetime) -> Job:
     """Return the job that submit.lua has made of a submission."""
+    deadline = None
+    if submission.longest_wait and not submission.hold:
+        deadline = max(created, submission.schedule_time or created) + submission.longest_wait
     return Job(
         tenant=tenant,
         id=job_id,
@@ -124,10 +140,13 @@ def new_job(tenant: Tenant, job_id: JobId, batch_id: BatchId | None, submission:
         progress=Progress(),
         attempt=0,
         interruptions=0,
+        forgiven=0,
+        rounds=1,
         max_attempts=submission.max_attempts,
         result=None,
         error=None,
         generations=(),
+        attempts=(),
         time_limit=submission.time_limit,
         retention=submission.retention,
         on_unknown_submission=submission.on_unknown_submission,
@@ -136,6 +155,8 @@ def new_job(tenant: Tenant, job_id: JobId, batch_id: BatchId | None, submission:
         end_time=None,
         expire_time=None,
         next_attempt_time=None,
+        schedule_time=submission.schedule_time,
+        start_deadline=deadline,
         sequence=1,
     )
 
@@ -163,10 +184,13 @@ def job_of(tenant: Tenant, record: Record) -> Job:
         progress=progress_of(record),
         attempt=int(record.get(b"attempt", 0)),
         interruptions=int(record.get(b"interruptions", 0)),
+        forgiven=int(record.get(b"forgiven", 0)),
+        rounds=1 + int(record.get(b"rounds", 0)),
         max_attempts=int(record[b"max_attempts"]),
         result=record.get(b"result"),
         error=error_of(record[b"error"]) if b"error" in record else None,
         generations=generations_of(record),
+        attempts=attempts_of(record),
         time_limit=timedelta(milliseconds=int(record[b"time_limit"])),
         retention=timedelta(milliseconds=int(record[b"retention"])),
         on_unknown_submission=UnknownSubmission(text(b"unknown")),
@@ -175,6 +199,8 @@ def job_of(tenant: Tenant, record: Record) -> Job:
         end_time=when(b"ended"),
         expire_time=when(b"expires"),
         next_attempt_time=when(b"next"),
+        schedule_time=when(b"schedule"),
+        start_deadline=when(b"deadline"),
         sequence=int(record[b"sequence"]),
     )
 
@@ -228,11 +254,11 @@ def generation_argument(generation: Generation) -> bytes:
         "intent": generation.intent,
         "digest": generation.input_digest,
         "request": generation.provider_request_id,
-        "submitted": round(generation.submit_time.timestamp() * 1000),
+        "submitted": epoch(generation.submit_time),
         "submits": generation.submits,
     }
     if generation.end_time is not None:
-        row["ended"] = round(generation.end_time.timestamp() * 1000)
+        row["ended"] = epoch(generation.end_time)
     if generation.cancel_outcome is not None:
         row["cancel"] = generation.cancel_outcome
     return pack(row)
@@ -261,6 +287,22 @@ def generations_of(record: Record) -> tuple[Generation, ...]:
     return tuple(sorted(rows, key=lambda row: (row.submit_time, row.step)))
 
 
+def attempts_of(record: Record) -> tuple[Attempt, ...]:
+    """Return the attempts that have ended, oldest first."""
+    rows = (unpack(value) for name, value in record.items() if name.startswith(b"try:"))
+    return tuple(
+        Attempt(
+            number=number,
+            worker=worker.decode(),
+            start_time=instant(started),
+            end_time=instant(ended),
+            outcome=AttemptOutcome(outcome.decode()),
+            error=error_of(failure) if failure else None,
+        )
+        for number, worker, started, ended, outcome, failure in sorted(rows)
+    )
+
+
 def batch_record_of(batch_id: BatchId, display_name: str, request_id: str, job_count: int) -> list[object]:
     """Return a new batch's record as flat fields and values, without the time of its creation."""
     return [
@@ -275,12 +317,15 @@ def batch_record_of(batch_id: BatchId, display_name: str, request_id: str, job_c
 def batch_of(tenant: Tenant, record: Record) -> Batch:
     """Return the batch that a record holds."""
     counts = state_counts((name, int(value)) for name, value in record.items() if name.startswith(b"n:"))
+    jobs = int(record[b"jobs"])
+    ended = sum(count for state, count in counts.items() if state.is_terminal)
     return Batch(
         tenant=tenant,
         id=BatchId(record[b"id"].decode()),
         display_name=record[b"name"].decode(),
-        job_count=int(record[b"jobs"]),
+        job_count=jobs,
         state_counts=counts,
+        fraction=min(1.0, max(0.0, (ended + float(record.get(b"fraction", 0))) / jobs)),
         create_time=instant(record[b"created"]),
         end_time=instant(record[b"ended"]) if b"ended" in record else None,
     )

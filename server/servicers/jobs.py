@@ -73,7 +73,7 @@ class JobServicer(JobServiceServicer):
             digest=digest_of(request) if request.request_id else "",
         )
         return pb.BatchSubmitResponse(
-            batch=batch_to_proto(submitted.batch, submitted.jobs),
+            batch=batch_to_proto(submitted.batch),
             jobs=(job_to_proto(job, with_spec=False) for job in submitted.jobs),
             failures={index: status_of(error, size=FAILURE_BYTES) for index, error in refused.items()},
             deduplicated=submitted.deduplicated,
@@ -83,7 +83,7 @@ class JobServicer(JobServiceServicer):
         """Return a job as it stands."""
         check_job_id(request.job_id)
         job, position = await self._jobs.get(current_tenant(), JobId(request.job_id))
-        return pb.GetJobResponse(job=job_to_proto(job, queue_position=position))
+        return pb.GetJobResponse(job=job_to_proto(job, position=position))
 
     async def ListJobs(self, request: pb.ListJobsRequest, context: Context) -> pb.ListJobsResponse:
         """Return a page of jobs."""
@@ -123,3 +123,5 @@ class JobServicer(JobServiceServicer):
     GetBatch = not_offered
     WatchBatch = stream_not_offered
     CancelBatch = not_offered
+    CancelJobs = not_offered
+    RetryJobs = not_offered

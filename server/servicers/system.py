@@ -11,4 +11,6 @@ class SystemServicer(SystemServiceServicer):
 
     GetStats = not_offered
     ListWorkers = not_offered
+    PauseScheduling = not_offered
+    ResumeScheduling = not_offered
     GetCapabilities = not_offered

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from core.job import CancelOutcome, GenerationState, JobKind, JobState, UnknownSubmission
+from core.job import AttemptOutcome, CancelOutcome, GenerationState, JobKind, JobState, UnknownSubmission
 from segue.v1 import job_pb2, spec_pb2
 
 if TYPE_CHECKING:
@@ -46,6 +46,15 @@ GENERATION_STATE_TO_PROTO: Final[Mapping[GenerationState, job_pb2.GenerationStat
     GenerationState.FAILED: job_pb2.GENERATION_STATE_FAILED,
     GenerationState.UNKNOWN: job_pb2.GENERATION_STATE_UNKNOWN,
     GenerationState.CANCELLED: job_pb2.GENERATION_STATE_CANCELLED,
+}
+
+ATTEMPT_OUTCOME_TO_PROTO: Final[Mapping[AttemptOutcome, job_pb2.AttemptOutcome.ValueType]] = {
+    AttemptOutcome.SUCCEEDED: job_pb2.ATTEMPT_OUTCOME_SUCCEEDED,
+    AttemptOutcome.FAILED: job_pb2.ATTEMPT_OUTCOME_FAILED,
+    AttemptOutcome.CANCELLED: job_pb2.ATTEMPT_OUTCOME_CANCELLED,
+    AttemptOutcome.RETRIED: job_pb2.ATTEMPT_OUTCOME_RETRIED,
+    AttemptOutcome.INTERRUPTED: job_pb2.ATTEMPT_OUTCOME_INTERRUPTED,
+    AttemptOutcome.LOST: job_pb2.ATTEMPT_OUTCOME_LOST,
 }
 
 CANCEL_OUTCOME_TO_PROTO: Final[Mapping[CancelOutcome, job_pb2.CancelOutcome.ValueType]] = {

@@ -9,6 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from segue.v1 import job_pb2
 from server.translate.enums import (
+    ATTEMPT_OUTCOME_TO_PROTO,
     CANCEL_OUTCOME_TO_PROTO,
     GENERATION_STATE_TO_PROTO,
     KIND_TO_PROTO,
@@ -17,13 +18,13 @@ from server.translate.enums import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime, timedelta
 
-    from core.job import Batch, Generation, Job, JobError, Progress
+    from core.job import Attempt, Batch, Generation, Job, JobError, Progress
+    from core.store.jobs import QueuePosition
 
 
-def job_to_proto(job: Job, *, queue_position: int | None = None, with_spec: bool = True) -> job_pb2.Job:
+def job_to_proto(job: Job, *, position: QueuePosition | None = None, with_spec: bool = True) -> job_pb2.Job:
     """Return a job, without its spec where the domain's job has none or the caller wants none."""
     message = job_pb2.Job(
         id=job.id,
@@ -38,7 +39,9 @@ def job_to_proto(job: Job, *, queue_position: int | None = None, with_spec: bool
         max_attempts=job.max_attempts,
         error=error_to_proto(job.error) if job.error else None,
         generations=map(generation_to_proto, job.generations),
-        queue_position=queue_position,
+        attempts=map(attempt_to_proto, job.attempts),
+        queue_position=position.ahead if position else None,
+        estimated_wait=duration_to_proto(position.estimated_wait) if position and position.estimated_wait else None,
         time_limit=duration_to_proto(job.time_limit),
         retention=duration_to_proto(job.retention),
         on_unknown_submission=UNKNOWN_SUBMISSION_TO_PROTO[job.on_unknown_submission],
@@ -48,6 +51,8 @@ def job_to_proto(job: Job, *, queue_position: int | None = None, with_spec: bool
         end_time=_timestamp(job.end_time),
         expire_time=_timestamp(job.expire_time),
         next_attempt_time=_timestamp(job.next_attempt_time),
+        schedule_time=_timestamp(job.schedule_time),
+        start_deadline=_timestamp(job.start_deadline),
         sequence=job.sequence,
     )
     if job.spec is not None and with_spec:
@@ -89,10 +94,20 @@ def generation_to_proto(generation: Generation) -> job_pb2.Generation:
     )
 
 
-def batch_to_proto(batch: Batch, jobs: Sequence[Job]) -> job_pb2.Batch:
-    """Return a batch, given those of its jobs that still exist: any other has ended long ago."""
-    ended = batch.job_count - len(jobs) + sum(job.state.is_terminal for job in jobs)
-    under_way = sum(job.progress.fraction or 0.0 for job in jobs if not job.state.is_terminal)
+def attempt_to_proto(attempt: Attempt) -> job_pb2.Attempt:
+    """Return a try at a job that has ended."""
+    return job_pb2.Attempt(
+        number=attempt.number,
+        worker=attempt.worker,
+        start_time=timestamp_to_proto(attempt.start_time),
+        end_time=timestamp_to_proto(attempt.end_time),
+        outcome=ATTEMPT_OUTCOME_TO_PROTO[attempt.outcome],
+        error=error_to_proto(attempt.error) if attempt.error else None,
+    )
+
+
+def batch_to_proto(batch: Batch) -> job_pb2.Batch:
+    """Return a batch."""
     return job_pb2.Batch(
         id=batch.id,
         display_name=batch.display_name,
@@ -100,7 +115,7 @@ def batch_to_proto(batch: Batch, jobs: Sequence[Job]) -> job_pb2.Batch:
         state_counts=(
             job_pb2.StateCount(state=STATE_TO_PROTO[state], count=count) for state, count in batch.state_counts.items()
         ),
-        fraction=(ended + under_way) / batch.job_count,
+        fraction=batch.fraction,
         create_time=timestamp_to_proto(batch.create_time),
         end_time=_timestamp(batch.end_time),
     )

@@ -5,7 +5,8 @@
 -- ARGV[1] now, ms (0: Redis's clock)   [2] events kept per job   [3] worker   [4] lease, ms
 --     [5] nonce of this claim: a repeated call gets the same job
 --     [6] policy: msgpack {floor = every so many claims a lower class goes first, provider = slots at the provider,
---         tenant = jobs a tenant may run at once (0: no cap), kinds = {kind = {cap = 0 for none, provider = 0 or 1}}}
+--         tenant = jobs a tenant may run at once (0: no cap), weights = {tenant = its share, 1 where it has none},
+--         kinds = {kind = {cap = 0 for none, provider = 0 or 1}}}
 -- returns {"none"} | {"claimed", tenant, job id, attempt, record as flat fields and values}
 local now, keep, worker, lease = clock(ARGV[1]), ARGV[2], ARGV[3], tonumber(ARGV[4])
 local nonce, policy = key('claim', ARGV[5]), cmsgpack.unpack(ARGV[6])
@@ -14,6 +15,7 @@ local ends = int(now + lease)
 local function hold(tenant, id, attempt)
   local member = tenant .. '/' .. id
   redis.call('ZADD', key('leases'), ends, member)
+  redis.call('HSET', key('job', tenant, id), 'claimed', int(now))
   redis.call('SET', nonce, attempt .. ' ' .. member, 'EX', 60)
   return {'claimed', tenant, id, attempt, redis.call('HGETALL', key('job', tenant, id))}
 end
@@ -37,16 +39,24 @@ if orphan then
   return hold(tenant, id, redis.call('HINCRBY', job, 'attempt', 1))
 end
 
+local paused = redis.call('EXISTS', key('paused')) == 1
+local function is_paused(scope)
+  return paused and redis.call('HEXISTS', key('paused'), scope) == 1
+end
+if is_paused('everything') then return {'none'} end
+
 redis.call('ZREMRANGEBYSCORE', key('provider'), '-inf', int(now))
 local provider_is_full = redis.call('ZCARD', key('provider')) >= policy.provider
 local open = {}
 for _, kind in ipairs(KINDS) do
   local rule = policy.kinds[kind]  -- none: this worker has no recipe for the kind
   local full = not rule or rule.cap > 0 and redis.call('SCARD', key('running', 'kind', kind)) >= rule.cap
-  if not full and not (rule.provider == 1 and provider_is_full) then open[#open + 1] = kind end
+  local barred = full or rule.provider == 1 and provider_is_full or is_paused('kind:' .. kind)
+  if not barred then open[#open + 1] = kind end
 end
 
 local function best_of(class, tenant)
+  if is_paused('tenant:' .. tenant) then return nil end
   if policy.tenant > 0 and redis.call('SCARD', key('running', 'tenant', tenant)) >= policy.tenant then return nil end
   local best_id, best_kind, best_rank
   for _, kind in ipairs(open) do
@@ -68,6 +78,19 @@ local function best_in(class)
   end
 end
 
+-- How long it takes from claim to claim while jobs wait: what an estimate of a wait goes by.
+local function keep_pace()
+  local last, others, interval = unpack(redis.call('HMGET', key('pace'), 'last', 'others', 'interval'))
+  if others == '1' then
+    local latest = math.min(now - tonumber(last), 600000)
+    interval = interval and 0.9 * tonumber(interval) + 0.1 * latest or latest
+    redis.call('HSET', key('pace'), 'interval', tostring(interval))
+  end
+  local waiting = 0
+  for _, count in ipairs(redis.call('HVALS', key('waiting'))) do waiting = waiting + tonumber(count) end
+  redis.call('HSET', key('pace'), 'last', int(now), 'others', waiting > 0 and 1 or 0)
+end
+
 -- The classes in their order; but every floor-th claim looks at a lower class first, in turns, so nothing starves.
 local order = {1, 2, 3}
 local claims = tonumber(redis.call('GET', key('claims')) or '0') + 1
@@ -81,17 +104,20 @@ for _, class in ipairs(order) do
     -- The clock never goes back: a tenant that its caps held up has earned no credit either.
     local had = tonumber(redis.call('ZSCORE', key('ready', class), tenant))
     local service = math.max(had, tonumber(redis.call('GET', key('clock', class)) or '0'))
-    redis.call('SET', key('clock', class), service)
-    redis.call('ZADD', key('ready', class), service + 1, tenant)
-    redis.call('ZREMRANGEBYSCORE', key('service', class), '-inf', service)
+    redis.call('SET', key('clock', class), tostring(service))
+    redis.call('ZADD', key('ready', class), tostring(service + 1 / (policy.weights[tenant] or 1)), tenant)
+    redis.call('ZREMRANGEBYSCORE', key('service', class), '-inf', tostring(service))
     redis.call('INCR', key('claims'))
     dequeue(tenant, id, kind, redis.call('HGET', job, 'priority'))
     redis.call('SADD', key('running', 'tenant', tenant), id)
     redis.call('SADD', key('running', 'kind', kind), tenant .. '/' .. id)
     if policy.kinds[kind].provider == 1 then redis.call('ZADD', key('provider'), ends, tenant .. '/' .. id) end
     local attempt = redis.call('HINCRBY', job, 'attempt', 1)
-    redis.call('HDEL', job, 'fraction', 'stage', 'message', 'position', 'error', 'next')
+    local batch = redis.call('HGET', job, 'batch')
+    set_fraction(job, batch and key('batch', tenant, batch), '')
+    redis.call('HDEL', job, 'stage', 'message', 'position', 'error')
     redis.call('HSETNX', job, 'started', int(now))
+    keep_pace()
     change(tenant, id, keep, now, 'started', {'worker', worker})
     return hold(tenant, id, attempt)
   end

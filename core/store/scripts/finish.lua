@@ -27,6 +27,7 @@ end
 if state == 'cancelling' and outcome == 'interrupted' then
   -- The worker goes, the cancellation stays to be done: another worker takes it.
   release(tenant, id, kind)
+  close_attempt(tenant, id, now, 'interrupted', '')
   redis.call('ZADD', key('orphans'), 0, tenant .. '/' .. id)
   push_tickets(1, template, cap, now)
   return {'ok', state}
@@ -39,7 +40,7 @@ end
 
 release(tenant, id, kind)
 for i = 13, #ARGV do redis.call('ZREM', key('provider'), tenant .. '/' .. id .. '/' .. ARGV[i]) end
-redis.call('HDEL', job, 'worker', 'position')
+close_attempt(tenant, id, now, outcome == 'retry' and 'retried' or outcome, failure)
 local updates = {}
 if result ~= '' then updates = {'result', result} end
 if failure ~= '' then
@@ -58,9 +59,6 @@ elseif outcome == 'retry' then
   change(tenant, id, keep, now, 'pending', updates)
 else
   for _, value in ipairs(finish_fields(tenant, id, now)) do updates[#updates + 1] = value end
-  if outcome == 'succeeded' then
-    redis.call('HSET', job, 'fraction', '1')
-  end
   change(tenant, id, keep, now, outcome, updates)
 end
 return {'ok', redis.call('HGET', job, 'state')}

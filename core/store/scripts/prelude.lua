@@ -3,7 +3,8 @@
 -- The keyspace. $ is KEYS[1], the prefix with the hash tag that keeps all of it in one slot, so a script may
 -- compute keys. T is a tenant, J a job id, B a batch id, C a priority class (1 first), K a kind.
 --
---   $:job:T:J            hash   the record; the ledger's rows are its fields gen:<step> (msgpack)
+--   $:job:T:J            hash   the record; the ledger's rows are its fields gen:<step>, the attempts that have ended
+--                               its fields try:<number> (both msgpack)
 --   $:out:T:J            hash   step -> the output of a completed generation (JSON)
 --   $:log:T:J            stream the events, ids <sequence>-0, field e (msgpack)
 --   $:events:T:J         channel each event as it is logged
@@ -17,7 +18,12 @@
 --   $:clock:C            string service up to which all have been served: where a newly active tenant begins
 --   $:claims             string how many claims there were: every 20th goes to the lower classes
 --   $:claim:N            string "<attempt> T/J": the claim that nonce N got, for a minute
---   $:delayed            zset   T/J -> when its next attempt may start, ms
+--   $:waiting            hash   C -> how many jobs wait in the class
+--   $:pace               hash   how fast jobs are claimed: time of the last claim, whether others waited then, and
+--                               the mean interval between claims while others wait, ms
+--   $:paused             hash   "everything", "tenant:T" or "kind:K" -> since when, ms
+--   $:delayed            zset   T/J -> when its next attempt may start, ms: retries, and jobs with a schedule
+--   $:deadlines          zset   T/J -> when it fails unless it has been started, ms
 --   $:leases             zset   T/J -> when the lease of its attempt ends, ms
 --   $:orphans            zset   T/J -> 0: cancelling, and its worker is gone
 --   $:running:tenant:T   set    J
@@ -27,6 +33,7 @@
 --   $:dramatiq:...       what Dramatiq's RedisBroker keeps (core/store/tickets.py)
 
 local prefix = KEYS[1]
+local ATTEMPTS_KEPT = 20
 local KINDS = {'transition', 'composition', 'script_video', 'model'}
 local CLASSES = 3
 
@@ -67,10 +74,13 @@ local function listed(list, word)
 end
 
 -- Call a command whose arguments may be more than fit on Lua's stack; those that belong in pairs stay in pairs.
+-- Returns the sum of its answers.
 local function call_in_chunks(command, name, arguments)
+  local sum = 0
   for from = 1, #arguments, 1000 do
-    redis.call(command, name, unpack(arguments, from, math.min(from + 999, #arguments)))
+    sum = sum + redis.call(command, name, unpack(arguments, from, math.min(from + 999, #arguments)))
   end
+  return sum
 end
 
 -- The record as a flat array of fields and values, without the spec: what a state change shows of the job.
@@ -101,6 +111,14 @@ local function emit(tenant, id, keep, now, event)
   publish(tenant, id, append(tenant, id, keep, sequence, now, event))
 end
 
+-- Note how far a job is: its batch keeps the sum of its jobs that have not ended. '' for no fraction.
+local function set_fraction(job, batch, fraction)
+  local before = redis.call('HGET', job, 'fraction')
+  if fraction == '' then redis.call('HDEL', job, 'fraction') else redis.call('HSET', job, 'fraction', fraction) end
+  local step = (tonumber(fraction) or 0) - tonumber(before or '0')
+  if batch and step ~= 0 then redis.call('HINCRBYFLOAT', batch, 'fraction', tostring(step)) end
+end
+
 -- Move a job of a batch from one count to another; the batch ends with the last of its jobs.
 local function count_in_batch(batch, from, to, now)
   redis.call('HINCRBY', batch, 'n:' .. from, -1)
@@ -117,6 +135,11 @@ end
 local function change(tenant, id, keep, now, to, updates)
   local job = key('job', tenant, id)
   local from, batch = unpack(redis.call('HMGET', job, 'state', 'batch'))
+  if is_terminal(to) then
+    -- A job that has ended counts as done in its batch, not by its fraction.
+    if batch then set_fraction(job, key('batch', tenant, batch), '') end
+    if to == 'succeeded' then redis.call('HSET', job, 'fraction', '1') end
+  end
   if #updates > 0 then redis.call('HSET', job, unpack(updates)) end
   redis.call('HSET', job, 'state', to)
   if from ~= to then
@@ -137,7 +160,8 @@ end
 
 -- Put jobs of a tenant into their places among the pending ones: flat ranks and ids.
 local function enqueue_all(tenant, kind, class, places)
-  call_in_chunks('ZADD', key('pending', class, tenant, kind), places)
+  local added = call_in_chunks('ZADD', key('pending', class, tenant, kind), places)
+  redis.call('HINCRBY', key('waiting'), class, added)
   local ready = key('ready', class)
   if not redis.call('ZSCORE', ready, tenant) then
     -- A tenant that had nothing to do begins where the others are: idleness earns no credit.
@@ -151,11 +175,32 @@ local function enqueue(tenant, id, kind, priority, created)
   enqueue_all(tenant, kind, class_of(priority), {rank_of(priority, created), id})
 end
 
+-- Let a job that was accepted or released wait for its start; returns how many tickets it needs.
+-- schedule: not before, ms, or nil; wait: how long it may wait, ms, or nil.
+local function await_start(tenant, id, kind, priority, created, schedule, wait, now)
+  local member, from = tenant .. '/' .. id, math.max(now, tonumber(schedule or '0'))
+  if wait then
+    local deadline = int(from + tonumber(wait))
+    redis.call('HSET', key('job', tenant, id), 'deadline', deadline)
+    redis.call('ZADD', key('deadlines'), deadline, member)
+  end
+  if from > now then
+    redis.call('ZADD', key('delayed'), int(from), member)
+    return 0
+  end
+  enqueue(tenant, id, kind, priority, created)
+  return 1
+end
+
 -- Take the job from among the pending ones.
 local function dequeue(tenant, id, kind, priority)
-  local class = class_of(priority)
-  redis.call('ZREM', key('pending', class, tenant, kind), id)
-  redis.call('ZREM', key('delayed'), tenant .. '/' .. id)
+  local class, member = class_of(priority), tenant .. '/' .. id
+  if redis.call('ZREM', key('pending', class, tenant, kind), id) == 1 then
+    redis.call('HINCRBY', key('waiting'), class, -1)
+  end
+  redis.call('ZREM', key('delayed'), member)
+  redis.call('ZREM', key('deadlines'), member)
+  redis.call('HDEL', key('job', tenant, id), 'next', 'deadline')
   if not has_pending(class, tenant) then
     local ready = key('ready', class)
     local had = redis.call('ZSCORE', ready, tenant)
@@ -186,6 +231,16 @@ local function push_tickets(count, template, cap, now)
   call_in_chunks('RPUSH', queue, tickets)
 end
 
+-- Add an attempt that ends to the job's history. failure: msgpack, '' for none.
+local function close_attempt(tenant, id, now, outcome, failure)
+  local job = key('job', tenant, id)
+  local number, worker, claimed = unpack(redis.call('HMGET', job, 'attempt', 'worker', 'claimed'))
+  number = tonumber(number)
+  redis.call('HSET', job, 'try:' .. number,
+    cmsgpack.pack({number, worker or '', tonumber(claimed or '0'), now, outcome, failure}))
+  redis.call('HDEL', job, 'try:' .. (number - ATTEMPTS_KEPT), 'worker', 'claimed', 'position')
+end
+
 -- End the hold of an attempt on its job: lease, running sets, the attempt's own provider slot.
 local function release(tenant, id, kind)
   local member = tenant .. '/' .. id
@@ -212,5 +267,34 @@ local function indexes(tenant, kind, state, owner, batch, labels)
     keys[#keys + 1] = key('index', tenant, 'label', name .. '=' .. value)
   end
   return keys
+end
+
+-- A request id goes with what it made; inside a batch a job's own request id made nothing.
+local function forget_request(tenant, request, id)
+  local name = key('request', tenant, request)
+  local known = redis.call('GET', name)
+  if known and string.match(known, '^%S* (%S+)$') == id then redis.call('DEL', name) end
+end
+
+-- Forget a job that has ended, with everything that points at it.
+local function forget(tenant, id)
+  local job = key('job', tenant, id)
+  local kind, state, owner, batch, labels, request, retries =
+    unpack(redis.call('HMGET', job, 'kind', 'state', 'owner', 'batch', 'labels', 'request', 'retries'))
+  redis.call('ZREM', key('expiry'), tenant .. '/' .. id)
+  if not state or not is_terminal(state) then return end
+  labels = labels and cmsgpack.unpack(labels) or {}
+  for _, index in ipairs(indexes(tenant, kind, state, owner, batch, labels)) do redis.call('ZREM', index, id) end
+  redis.call('DEL', job, key('out', tenant, id), key('log', tenant, id))
+  if request then forget_request(tenant, request, id) end
+  for retry in string.gmatch(retries or '', '%S+') do forget_request(tenant, retry, id) end
+  if batch then
+    local hash = key('batch', tenant, batch)
+    -- The batch goes with the last of its jobs.
+    if redis.call('HINCRBY', hash, 'left', -1) <= 0 then
+      forget_request(tenant, redis.call('HGET', hash, 'request') or '', batch)
+      redis.call('DEL', hash)
+    end
+  end
 end
 

@@ -7,7 +7,7 @@
 -- returns {"ok"} | {"fenced"}
 local now, keep, tenant, id, attempt = clock(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local job = key('job', tenant, id)
-local current, before, state = unpack(redis.call('HMGET', job, 'attempt', 'fraction', 'state'))
+local current, before, state, batch = unpack(redis.call('HMGET', job, 'attempt', 'fraction', 'state', 'batch'))
 if current ~= attempt or not redis.call('ZSCORE', key('leases'), tenant .. '/' .. id) then return {'fenced'} end
 
 if ARGV[6] ~= '' and state ~= 'cancelling' then
@@ -15,7 +15,7 @@ if ARGV[6] ~= '' and state ~= 'cancelling' then
   -- Within an attempt the fraction never falls, whatever order reports come in.
   fraction = math.max(fraction, tonumber(before or '-1'))
   redis.call('HSET', job, 'stage', stage, 'message', message)
-  if fraction >= 0 then redis.call('HSET', job, 'fraction', tostring(fraction)) end
+  if fraction >= 0 then set_fraction(job, batch and key('batch', tenant, batch), tostring(fraction)) end
   if position >= 0 then redis.call('HSET', job, 'position', position) else redis.call('HDEL', job, 'position') end
   emit(tenant, id, keep, now, {'progress', fraction, stage, message, position})
 end

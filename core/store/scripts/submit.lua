@@ -4,7 +4,8 @@
 -- ARGV[1] now, ms (0: Redis's clock)   [2] events kept per job (unused)   [3] ticket template   [4] most tickets that wait
 --     [5] tenant   [6] request id, '' for none   [7] digest of the request
 --     [8] batch id, '' for none   [9] batch record: msgpack, flat fields and values
---     [10...] a job each: msgpack {id, kind, state, priority, owner, labels, spec, record as flat fields and values}
+--     [10...] a job each: msgpack {id, kind, state, priority, owner, labels, spec, record as flat fields and values,
+--     not to be started before (ms, 0: at once), longest wait for its start (ms, 0: none)}
 -- returns {"accepted", now} | {"duplicate", job or batch id} | {"reused", job or batch id}
 local now, keep, template, cap = clock(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
 local tenant, request, digest, batch = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
@@ -28,7 +29,7 @@ if request ~= '' then redis.call('SET', key('request', tenant, request), digest 
 -- Sorted sets that many jobs of a batch go into are written once for all of them.
 local indexed, counts, places, pending = {}, {}, {}, 0
 for i = 10, #ARGV do
-  local id, kind, state, priority, owner, labels, spec, record = unpack(cmsgpack.unpack(ARGV[i]))
+  local id, kind, state, priority, owner, labels, spec, record, schedule, wait = unpack(cmsgpack.unpack(ARGV[i]))
   record[#record + 1] = 'created'
   record[#record + 1] = int(now)
   redis.call('HSET', key('job', tenant, id), 'spec', spec, unpack(record))
@@ -39,7 +40,9 @@ for i = 10, #ARGV do
     indexed[index] = entries
   end
   counts[state] = (counts[state] or 0) + 1
-  if state == 'pending' then
+  if state == 'pending' and (schedule > now or wait > 0) then
+    pending = pending + await_start(tenant, id, kind, priority, now, schedule, wait > 0 and wait or nil, now)
+  elseif state == 'pending' then
     local line = class_of(priority) .. kind
     places[line] = places[line] or {kind = kind, class = class_of(priority)}
     table.insert(places[line], rank_of(priority, now))

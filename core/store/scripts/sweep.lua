@@ -1,10 +1,11 @@
--- Mend what time has broken: lost leases, due retries, missing tickets, dead Dramatiq processes.
+-- Mend what time has broken or brought about: lost leases, due starts, missed deadlines, missing tickets, dead Dramatiq
+-- processes.
 --
 -- KEYS[1] prefix
 -- ARGV[1] now, ms (0: Redis's clock)   [2] events kept per job   [3] ticket template   [4] most tickets that wait
 --     [5] the error of a job whose worker died in each of its attempts: msgpack   [6] most jobs mended in one call
---     [7] silence after which a Dramatiq process counts as dead, ms
--- returns flat pairs: verdict ("returned" | "failed" | "orphaned" | "promoted"), "T/J", ...
+--     [7] silence after which a Dramatiq process counts as dead, ms   [8] the error of a missed start deadline: msgpack
+-- returns flat pairs: verdict ("returned" | "failed" | "orphaned" | "promoted" | "missed"), "T/J", ...
 local now, keep, template, cap = clock(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
 local failure, limit = ARGV[5], tonumber(ARGV[6])
 local mended, wanted = {}, 0
@@ -17,17 +18,17 @@ end
 for _, member in ipairs(redis.call('ZRANGEBYSCORE', key('leases'), '-inf', int(now), 'LIMIT', 0, limit)) do
   local tenant, id = string.match(member, '^(.-)/(.+)$')
   local job = key('job', tenant, id)
-  local state, kind, priority, created, attempt, interruptions, most = unpack(redis.call(
-    'HMGET', job, 'state', 'kind', 'priority', 'created', 'attempt', 'interruptions', 'max_attempts'))
+  local state, kind, priority, created, attempt, interruptions, forgiven, most = unpack(redis.call('HMGET', job,
+    'state', 'kind', 'priority', 'created', 'attempt', 'interruptions', 'forgiven', 'max_attempts'))
   redis.call('ZREM', key('leases'), member)
   if state then
     release(tenant, id, kind)
-    redis.call('HDEL', job, 'worker', 'position')
+    close_attempt(tenant, id, now, 'lost', '')
     if state == 'cancelling' then
       redis.call('ZADD', key('orphans'), 0, member)
       wanted = wanted + 1
       note('orphaned', member)
-    elseif tonumber(attempt) - tonumber(interruptions or '0') >= tonumber(most) then
+    elseif tonumber(attempt) - tonumber(interruptions or '0') - tonumber(forgiven or '0') >= tonumber(most) then
       local updates = finish_fields(tenant, id, now)
       updates[#updates + 1] = 'error'
       updates[#updates + 1] = failure
@@ -51,6 +52,20 @@ for _, member in ipairs(redis.call('ZRANGEBYSCORE', key('delayed'), '-inf', int(
     enqueue(tenant, id, kind, priority, created)
     wanted = wanted + 1
     note('promoted', member)
+  end
+end
+
+for _, member in ipairs(redis.call('ZRANGEBYSCORE', key('deadlines'), '-inf', int(now), 'LIMIT', 0, limit)) do
+  local tenant, id = string.match(member, '^(.-)/(.+)$')
+  local state, kind, priority = unpack(redis.call('HMGET', key('job', tenant, id), 'state', 'kind', 'priority'))
+  redis.call('ZREM', key('deadlines'), member)
+  if state == 'pending' then
+    dequeue(tenant, id, kind, priority)
+    local updates = finish_fields(tenant, id, now)
+    updates[#updates + 1] = 'error'
+    updates[#updates + 1] = ARGV[8]
+    change(tenant, id, keep, now, 'failed', updates)
+    note('missed', member)
   end
 end
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from core.ids import time_ordered_ids
 from core.job import DEFAULT_TENANT, BatchId, Job, JobId, JobKind, Submission, Tenant
 from core.store.attempts import AttemptKey, AttemptStore, Outcome, Policy
+from core.store.control import JobControl
 from core.store.jobs import JobStore
 
 if TYPE_CHECKING:
@@ -76,7 +77,13 @@ class Engine:
     def __init__(self, redis: Redis, policy: Policy, *, events: int = EVENTS) -> None:
         self.redis = redis
         self.store = JobStore(redis, prefix=PREFIX, events_per_job=events)
+        self.control = JobControl(redis, prefix=PREFIX, events_per_job=events)
         self.attempts = AttemptStore(redis, prefix=PREFIX, events_per_job=events, lease=LEASE, policy=policy)
+
+    async def cancel(self, tenant: Tenant, job_id: JobId) -> Job:
+        """Ask for a job's cancellation, and return it as it then stands."""
+        await self.control.cancel(tenant, job_id)
+        return await self.store.get(tenant, job_id)
 
     async def submit(self, tenant: str = DEFAULT_TENANT, **changes: Any) -> Job:
         """Submit a job that must be accepted."""

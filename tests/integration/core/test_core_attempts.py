@@ -57,7 +57,7 @@ class TestHeartbeat:
 
     async def test_it_tells_of_a_cancellation(self, engine: Engine) -> None:
         job = await engine.started()
-        await engine.store.cancel(job.tenant, job.id)
+        await engine.cancel(job.tenant, job.id)
 
         assert await engine.attempts.heartbeat([(key_of(job), ())]) == [Hold.CANCELLING]
 
@@ -214,7 +214,7 @@ class TestLedger:
     async def test_a_generation_accepted_while_cancelling_leaves_the_job_cancelling(self, engine: Engine) -> None:
         job = await engine.started()
         await engine.attempts.record(key_of(job), INTENDED, replaces=["absent"])
-        await engine.store.cancel(job.tenant, job.id)
+        await engine.cancel(job.tenant, job.id)
 
         await engine.attempts.record(key_of(job), SUBMITTED, replaces=[GenerationState.INTENDED])
 
@@ -329,7 +329,7 @@ class TestFinish:
     @pytest.mark.parametrize("outcome", [Outcome.SUCCEEDED, Outcome.FAILED, Outcome.RETRY, Outcome.CANCELLED])
     async def test_a_job_to_be_cancelled_ends_as_cancelled(self, engine: Engine, outcome: Outcome) -> None:
         job = await engine.started()
-        await engine.store.cancel(job.tenant, job.id)
+        await engine.cancel(job.tenant, job.id)
 
         assert await engine.finish(job, outcome, delay=timedelta(seconds=1)) is JobState.CANCELLED
         assert await engine.attempts.sweep() == []
@@ -337,7 +337,7 @@ class TestFinish:
 
     async def test_a_cancelled_job_shows_no_result(self, engine: Engine) -> None:
         job = await engine.started()
-        await engine.store.cancel(job.tenant, job.id)
+        await engine.cancel(job.tenant, job.id)
 
         await engine.finish(job, Outcome.SUCCEEDED, result=b"r")
 
@@ -345,7 +345,7 @@ class TestFinish:
 
     async def test_an_interruption_while_cancelling_leaves_the_cancellation_to_another(self, engine: Engine) -> None:
         job = await engine.started()
-        await engine.store.cancel(job.tenant, job.id)
+        await engine.cancel(job.tenant, job.id)
 
         assert await engine.finish(job, Outcome.INTERRUPTED) is JobState.CANCELLING
         orphan = await engine.claim()
@@ -377,7 +377,7 @@ class TestFinish:
     ) -> None:
         job = await engine.started()
         if cancelling:
-            await engine.store.cancel(job.tenant, job.id)
+            await engine.cancel(job.tenant, job.id)
         first = await engine.finish(job, outcome, delay=timedelta(seconds=1))
         before = await engine.dump()
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 async def cancel(engine: Engine, job: Job) -> Job:
-    return await engine.store.cancel(job.tenant, job.id)
+    return await engine.cancel(job.tenant, job.id)
 
 
 @pytest.mark.parametrize("hold", [False, True])
@@ -89,7 +89,7 @@ async def test_a_finished_job_is_not_cancelled(engine: Engine, outcome: Outcome)
 
 async def test_an_unknown_job_is_not_found(engine: Engine) -> None:
     with pytest.raises(JobNotFoundError):
-        await engine.store.cancel(DEFAULT_TENANT, JobId("none"))
+        await engine.cancel(DEFAULT_TENANT, JobId("none"))
 
 
 async def test_a_batch_ends_with_the_last_of_its_jobs(engine: Engine) -> None:

@@ -85,7 +85,7 @@ async def test_a_claim_repeated_after_the_job_went_back_starts_a_new_attempt(eng
 async def test_a_cancellation_that_lost_its_worker_is_claimed_first(engine: Engine, clock: Clock) -> None:
     job = await engine.started()
     await engine.submit(priority=1)
-    await engine.store.cancel(job.tenant, job.id)
+    await engine.cancel(job.tenant, job.id)
     clock.advance(LEASE)
     await engine.attempts.sweep()
 

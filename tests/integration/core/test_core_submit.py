@@ -29,7 +29,7 @@ async def test_the_first_event_in_the_log_follows_the_acceptance_and_shows_the_j
     engine: Engine,
 ) -> None:
     job = await engine.submit(labels={"team": "red"})
-    await engine.store.cancel(job.tenant, job.id)
+    await engine.cancel(job.tenant, job.id)
 
     (event,) = await engine.events(job)
     assert isinstance(event, StateChanged)

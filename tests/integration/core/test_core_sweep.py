@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 QUEUE = f"{PREFIX}:dramatiq:segue"
 HEARTBEATS = f"{PREFIX}:dramatiq:__heartbeats__"
 #: What remains of an installation when all of its jobs are gone: counters.
-LASTING = {f"{PREFIX}:tickets", f"{PREFIX}:claims", f"{PREFIX}:clock:1", f"{PREFIX}:clock:2", f"{PREFIX}:clock:3"}
+LASTING = {f"{PREFIX}:{name}" for name in ("tickets", "claims", "clock:1", "clock:2", "clock:3", "waiting", "pace")}
 
 
 async def test_nothing_is_mended_while_leases_hold(engine: Engine, clock: Clock) -> None:
@@ -66,7 +66,7 @@ async def test_interruptions_do_not_bring_a_job_nearer_to_its_failure(engine: En
 
 async def test_a_cancellation_that_lost_its_worker_is_orphaned_with_a_ticket(engine: Engine, clock: Clock) -> None:
     job = await engine.started()
-    await engine.store.cancel(job.tenant, job.id)
+    await engine.cancel(job.tenant, job.id)
     await engine.redis.delete(QUEUE)
     clock.advance(LEASE)
 
@@ -177,7 +177,7 @@ async def test_a_forgotten_job_leaves_nothing_behind(engine: Engine, clock: Cloc
 async def test_a_batch_stays_until_the_last_of_its_jobs_is_forgotten(engine: Engine, clock: Clock) -> None:
     made, batch_id = await engine.submit_batch([submission(), submission()], request_id="r", digest="d")
     assert made is not None
-    await engine.store.cancel(DEFAULT_TENANT, made[0].id)
+    await engine.cancel(DEFAULT_TENANT, made[0].id)
     clock.advance(RETENTION)
     await engine.attempts.expire()
 
@@ -189,7 +189,7 @@ async def test_a_batch_stays_until_the_last_of_its_jobs_is_forgotten(engine: Eng
 
 async def test_a_request_id_may_be_used_again_when_its_job_is_forgotten(engine: Engine, clock: Clock) -> None:
     job = await engine.submit(request_id="r", digest="d")
-    await engine.store.cancel(job.tenant, job.id)
+    await engine.cancel(job.tenant, job.id)
     clock.advance(RETENTION)
     await engine.attempts.expire()
 
@@ -201,7 +201,7 @@ async def test_a_job_of_a_batch_does_not_take_anothers_request_id_with_it(engine
     kept = await engine.submit(request_id="r", digest="d")
     made, _ = await engine.submit_batch([submission(request_id="r")])
     assert made is not None
-    await engine.store.cancel(DEFAULT_TENANT, made[0].id)
+    await engine.cancel(DEFAULT_TENANT, made[0].id)
     clock.advance(RETENTION)
     await engine.attempts.expire()
 

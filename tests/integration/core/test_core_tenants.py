@@ -67,7 +67,9 @@ async def test_anothers_request_ids_are_not_in_the_way(jobs: Jobs, job: Job) -> 
 async def test_anothers_jobs_are_not_counted_in_the_queue(jobs: Jobs, engine: Engine, job: Job) -> None:
     own = await engine.submit(OTHER)
 
-    assert (await jobs.get(OTHER, own.id))[1] == 0
+    _, position = await jobs.get(OTHER, own.id)
+    assert position is not None
+    assert position.ahead == 0
 
 
 async def test_anothers_batch_is_not_found(engine: Engine) -> None:

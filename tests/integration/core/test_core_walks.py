@@ -202,7 +202,7 @@ class Walk(RuleBasedStateMachine):
         delayed = [known for known in open_ones if known.due is not None]
         choice = data.draw(st.sampled_from([delayed, open_ones, list(self.known.values())]))
         known = data.draw(st.sampled_from(choice or list(self.known.values())))
-        cancel = self.engine.store.cancel(known.job.tenant, known.job.id)
+        cancel = self.engine.cancel(known.job.tenant, known.job.id)
         if known.state in {JobState.SUCCEEDED, JobState.FAILED}:
             with suppress(JobFinishedError):
                 self.run(cancel)
@@ -282,7 +282,13 @@ class Walk(RuleBasedStateMachine):
             last = states[-1]
             assert last.to_state is job.state
             # Progress and a new holder of a cancellation are told by other means than a state change.
-            same = {"spec": None, "progress": last.job.progress, "sequence": last.sequence, "attempt": last.job.attempt}
+            same = {
+                "spec": None,
+                "progress": last.job.progress,
+                "sequence": last.sequence,
+                "attempt": last.job.attempt,
+                "attempts": last.job.attempts,
+            }
             assert last.job == replace(job, **same)  # type: ignore[arg-type]  # by name
 
     def indexes_agree(self, dump: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from core.events.event import LogWritten, ProgressMade
 from core.ids import time_ordered_ids
 from core.job import DEFAULT_TENANT, Generation, GenerationState, Job, JobId, JobKind, JobState, Submission, Tenant
 from core.store.attempts import AttemptKey, AttemptStore, KindRule, Policy
+from core.store.control import JobControl
 from core.store.jobs import JobStore
 from emulator.faults import Fault, FaultOrder
 from segue.v1.job_pb2 import JobResult
@@ -108,9 +109,15 @@ class Rig:
         self.redis = redis
         self.fal = fal
         self.store = JobStore(redis, prefix=PREFIX, events_per_job=1000)
+        self.control = JobControl(redis, prefix=PREFIX, events_per_job=1000)
         self._gateways: list[FalGateway] = []
         self._workers: list[Worker] = []
         self._sweeper: asyncio.Task[None] | None = None
+
+    async def cancel(self, tenant: Tenant, job_id: JobId) -> Job:
+        """Ask for a job's cancellation, and return it as it then stands."""
+        await self.control.cancel(tenant, job_id)
+        return await self.store.get(tenant, job_id)
 
     # -- workers --------------------------------------------------------------------------------------
 

@@ -30,7 +30,7 @@ async def test_the_cancellation_of_a_running_job_reaches_fal_within_a_second(rig
     job = await _running(rig)
     began = datetime.now(UTC)
 
-    await rig.store.cancel(job.tenant, job.id)
+    await rig.cancel(job.tenant, job.id)
 
     done = await rig.until(job)
     told = rig.requests[0].cancel_time
@@ -46,7 +46,7 @@ async def test_a_cancellation_reaches_fal_when_its_message_is_lost(rig: Rig) -> 
     rig.worker().start(hears=False)
     job = await _running(rig)
 
-    await rig.store.cancel(job.tenant, job.id)
+    await rig.cancel(job.tenant, job.id)
 
     assert (await rig.until(job)).state is JobState.CANCELLED
     assert rig.requests[0].cancel_time is not None
@@ -61,7 +61,7 @@ async def test_the_channel_of_cancellations_is_heard_again_after_its_connection_
         return bool((await rig.redis.pubsub_numsub(f"{PREFIX}:control"))[0][1])
 
     await eventually(listened_to)
-    await rig.store.cancel(job.tenant, job.id)
+    await rig.cancel(job.tenant, job.id)
 
     assert (await rig.until(job, within=2)).state is JobState.CANCELLED
 
@@ -72,7 +72,7 @@ async def test_a_generation_that_leaves_fals_queue_is_recorded_as_cancelled(rig:
     job = await rig.submit()
     await rig.until(job, JobState.PROCESSING)
 
-    await rig.store.cancel(job.tenant, job.id)
+    await rig.cancel(job.tenant, job.id)
 
     assert (await rig.until(job)).state is JobState.CANCELLED
     row = await rig.generation(job)
@@ -87,7 +87,7 @@ async def test_a_generation_that_ended_before_its_cancellation_says_so(rig: Rig)
     job = await rig.submit()
     await eventually(lambda: bool(rig.requests) and rig.requests[0].status is Status.COMPLETED)
 
-    await rig.store.cancel(job.tenant, job.id)
+    await rig.cancel(job.tenant, job.id)
 
     assert (await rig.until(job)).state is JobState.CANCELLED
     assert (await rig.generation(job)).cancel_outcome is CancelOutcome.ALREADY_COMPLETED
@@ -98,7 +98,7 @@ async def test_a_job_is_cancelled_even_if_fal_cannot_be_told(rig: Rig) -> None:
     job = await _running(rig)
     await rig.fal.close()
 
-    await rig.store.cancel(job.tenant, job.id)
+    await rig.cancel(job.tenant, job.id)
 
     assert (await rig.until(job)).state is JobState.CANCELLED
     assert (await rig.generation(job)).cancel_outcome is CancelOutcome.UNREACHABLE
@@ -108,7 +108,7 @@ async def test_another_worker_finishes_a_cancellation_whose_worker_died(rig: Rig
     first = rig.worker().start()
     job = await _running(rig)
     await first.died()
-    assert (await rig.store.cancel(job.tenant, job.id)).state is JobState.CANCELLING
+    assert (await rig.cancel(job.tenant, job.id)).state is JobState.CANCELLING
 
     rig.sweeping()
     rig.worker().start()
@@ -121,7 +121,7 @@ async def test_another_worker_finishes_a_cancellation_whose_worker_died(rig: Rig
 
 async def test_a_cancelled_job_says_that_nobody_knows_of_a_submit_in_which_its_worker_died(rig: Rig) -> None:
     job = await left_behind(rig)
-    await rig.store.cancel(job.tenant, job.id)
+    await rig.cancel(job.tenant, job.id)
 
     rig.sweeping()
     rig.worker().start()

@@ -84,7 +84,7 @@ async def test_a_job_cancelled_during_the_post_is_cancelled_at_fal_however_often
     job = await rig.submit()
     await eventually(lambda: bool(rig.requests))
 
-    await rig.store.cancel(job.tenant, job.id)
+    await rig.cancel(job.tenant, job.id)
     worker.attempts.cancel(f"{job.tenant}/{job.id}")
 
     assert (await rig.until(job)).state is JobState.CANCELLED
@@ -166,7 +166,7 @@ async def test_a_cancelled_job_is_not_submitted_anew_after_an_unknown_submit(rig
     job = await rig.submit(on_unknown_submission=UnknownSubmission.RESUBMIT)
     await eventually(lambda: bool(rig.requests))
 
-    await rig.store.cancel(job.tenant, job.id)
+    await rig.cancel(job.tenant, job.id)
     worker.attempts.cancel(f"{job.tenant}/{job.id}")
 
     # The submit times out, its outcome unknown.

@@ -23,6 +23,7 @@ from core.job import (
     Progress,
     UnknownSubmission,
 )
+from core.store.jobs import QueuePosition
 from segue.v1 import job_pb2, spec_pb2
 from segue.v1 import job_service_pb2 as pb
 from server.settings import Settings
@@ -61,6 +62,11 @@ def job(**changes: Any) -> Job:
         "progress": Progress(),
         "attempt": 0,
         "interruptions": 0,
+        "forgiven": 0,
+        "rounds": 1,
+        "attempts": (),
+        "schedule_time": None,
+        "start_deadline": None,
         "max_attempts": 3,
         "result": None,
         "error": None,
@@ -143,7 +149,9 @@ def test_the_digest_tells_payloads_and_methods_apart() -> None:
 
 
 def test_a_waiting_job_shows_what_it_is_and_its_place() -> None:
-    message = job_to_proto(job(owner="o", labels={"k": "v"}, batch_id=BatchId("b")), queue_position=0)
+    place = QueuePosition(0, timedelta(seconds=3))
+
+    message = job_to_proto(job(owner="o", labels={"k": "v"}, batch_id=BatchId("b")), position=place)
 
     assert (message.id, message.owner, dict(message.labels), message.batch_id) == ("j", "o", {"k": "v"}, "b")
     assert (message.kind, message.state) == (spec_pb2.JOB_KIND_TRANSITION, job_pb2.JOB_STATE_PENDING)
@@ -205,25 +213,21 @@ def test_unknown_progress_is_unset_and_none_is_zero() -> None:
     assert none.progress.HasField("provider_queue_position")
 
 
-def test_a_batch_counts_ended_jobs_as_done_and_forgotten_ones_too() -> None:
+def test_a_batch_shows_its_counts_and_how_much_is_done() -> None:
     batch = Batch(
         tenant=DEFAULT_TENANT,
         id=BatchId("b"),
         display_name="n",
         job_count=4,
         state_counts={JobState.FAILED: 2, JobState.PROCESSING: 2},
+        fraction=0.625,
         create_time=NOON,
         end_time=None,
     )
-    jobs = [
-        job(state=JobState.FAILED),
-        job(state=JobState.PROCESSING, progress=Progress(fraction=0.5)),
-        job(state=JobState.PROCESSING),
-    ]
 
-    message = batch_to_proto(batch, jobs)
+    message = batch_to_proto(batch)
 
-    assert message.fraction == (1 + 1 + 0.5 + 0) / 4
+    assert message.fraction == 0.625
     assert {(count.state, count.count) for count in message.state_counts} == {
         (job_pb2.JOB_STATE_FAILED, 2),
         (job_pb2.JOB_STATE_PROCESSING, 2),

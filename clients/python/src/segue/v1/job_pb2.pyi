@@ -320,7 +320,7 @@ class Job(_message.Message):
     max_attempts: _builtins.int
     """How many attempts it may take."""
     queue_position: _builtins.int
-    """How many jobs go before it, while PENDING."""
+    """How many jobs of its own tenant go before it, while PENDING."""
     on_unknown_submission: Global___UnknownSubmissionPolicy.ValueType
     """What happens when it cannot be known whether fal accepted a submit."""
     request_id: _builtins.str

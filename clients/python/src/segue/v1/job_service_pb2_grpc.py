@@ -230,7 +230,9 @@ class JobServiceServicer:
     def ReleaseJob(self, request, context):
         """Lets held jobs go.
 
-        Errors: NOT_FOUND / JOB_NOT_FOUND: one of them does not exist. FAILED_PRECONDITION / JOB_NOT_HELD: one is not held.
+        All or none; releasing a job that was released before is OK.
+
+        Errors: NOT_FOUND / JOB_NOT_FOUND: one of them does not exist. FAILED_PRECONDITION / JOB_NOT_HELD: one has ended.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

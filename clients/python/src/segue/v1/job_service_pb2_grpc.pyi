@@ -102,7 +102,9 @@ class JobServiceStub:
     ReleaseJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.ReleaseJobRequest, _job_service_pb2.ReleaseJobResponse]
     """Lets held jobs go.
 
-    Errors: NOT_FOUND / JOB_NOT_FOUND: one of them does not exist. FAILED_PRECONDITION / JOB_NOT_HELD: one is not held.
+    All or none; releasing a job that was released before is OK.
+
+    Errors: NOT_FOUND / JOB_NOT_FOUND: one of them does not exist. FAILED_PRECONDITION / JOB_NOT_HELD: one has ended.
     """
     DeleteJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.DeleteJobRequest, _job_service_pb2.DeleteJobResponse]
     """Forgets a finished job before its time.
@@ -199,7 +201,9 @@ class JobServiceAsyncStub(JobServiceStub):
     ReleaseJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.ReleaseJobRequest, _job_service_pb2.ReleaseJobResponse]  # type: ignore[assignment]
     """Lets held jobs go.
 
-    Errors: NOT_FOUND / JOB_NOT_FOUND: one of them does not exist. FAILED_PRECONDITION / JOB_NOT_HELD: one is not held.
+    All or none; releasing a job that was released before is OK.
+
+    Errors: NOT_FOUND / JOB_NOT_FOUND: one of them does not exist. FAILED_PRECONDITION / JOB_NOT_HELD: one has ended.
     """
     DeleteJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.DeleteJobRequest, _job_service_pb2.DeleteJobResponse]  # type: ignore[assignment]
     """Forgets a finished job before its time.
@@ -359,7 +363,9 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_job_service_pb2.ReleaseJobResponse, _abc.Awaitable[_job_service_pb2.ReleaseJobResponse]]:
         """Lets held jobs go.
 
-        Errors: NOT_FOUND / JOB_NOT_FOUND: one of them does not exist. FAILED_PRECONDITION / JOB_NOT_HELD: one is not held.
+        All or none; releasing a job that was released before is OK.
+
+        Errors: NOT_FOUND / JOB_NOT_FOUND: one of them does not exist. FAILED_PRECONDITION / JOB_NOT_HELD: one has ended.
         """
 
     @_abc_1.abstractmethod

@@ -1,0 +1,48 @@
+-- Give failed and cancelled jobs another round of attempts; their ledgers stay, so what was paid is used again.
+--
+-- KEYS[1] prefix
+-- ARGV[1] now, ms (0: Redis's clock)   [2] events kept per job   [3] ticket template   [4] most tickets that wait
+--     [5] tenant   [6] request id, '' for none (with one job only)   [7] digest of the request
+--     [8] states that can be left, comma-separated   [9] "resubmit" where unknown submits shall be made anew, or ''
+--     [10...] job ids
+-- returns a verdict each, in order: "ok" | "missing" | "refused" (it has not failed) | "duplicate" | "reused"
+local now, keep, template, cap, tenant = clock(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local request, digest, sources, unknown = ARGV[6], ARGV[7], ARGV[8], ARGV[9]
+local verdicts, wanted = {}, 0
+
+if request ~= '' then
+  local known = redis.call('GET', key('request', tenant, request))
+  if known then return {known == digest .. ' ' .. ARGV[10] and 'duplicate' or 'reused'} end
+end
+for i = 10, #ARGV do
+  local id = ARGV[i]
+  local job = key('job', tenant, id)
+  local state, kind, priority, created, attempt, interruptions, forgiven =
+    unpack(redis.call('HMGET', job, 'state', 'kind', 'priority', 'created', 'attempt', 'interruptions', 'forgiven'))
+  local tries = tonumber(attempt or '0') - tonumber(interruptions or '0')
+  if not state then
+    verdicts[#verdicts + 1] = 'missing'
+  elseif state == 'pending' and tonumber(forgiven) == tries then
+    verdicts[#verdicts + 1] = 'ok'  -- by an earlier call, perhaps one whose answer was lost; it has not started since
+  elseif not listed(sources, state) then
+    verdicts[#verdicts + 1] = 'refused'
+  else
+    redis.call('ZREM', key('expiry'), tenant .. '/' .. id)
+    redis.call('HDEL', job, 'ended', 'expires', 'started', 'error', 'result', 'fraction', 'stage', 'message')
+    -- What was tried before counts no more; the time limit begins anew with the next start.
+    redis.call('HSET', job, 'forgiven', tries)
+    redis.call('HINCRBY', job, 'rounds', 1)
+    if unknown ~= '' then redis.call('HSET', job, 'unknown', unknown) end
+    if request ~= '' then
+      redis.call('SET', key('request', tenant, request), digest .. ' ' .. id)
+      local retries = redis.call('HGET', job, 'retries')
+      redis.call('HSET', job, 'retries', retries and (retries .. ' ' .. request) or request)
+    end
+    enqueue(tenant, id, kind, priority, created)
+    change(tenant, id, keep, now, 'pending', {})
+    wanted = wanted + 1
+    verdicts[#verdicts + 1] = 'ok'
+  end
+end
+push_tickets(wanted, template, cap, now)
+return verdicts
