@@ -47,7 +47,8 @@ RUNNING: Final = frozenset({JobState.STARTED, JobState.PROCESSING, JobState.CANC
 #: Which states may follow which. The scripts get their part of it as arguments.
 TRANSITIONS: Final[Mapping[JobState, frozenset[JobState]]] = {
     JobState.HELD: frozenset({JobState.PENDING, JobState.CANCELLED}),
-    JobState.PENDING: frozenset({JobState.STARTED, JobState.CANCELLED, JobState.FAILED}),
+    # CANCELLING: it waits, but a generation of an earlier attempt still runs at the provider.
+    JobState.PENDING: frozenset({JobState.STARTED, JobState.CANCELLING, JobState.CANCELLED, JobState.FAILED}),
     JobState.STARTED: frozenset(
         {
             JobState.PROCESSING,
@@ -252,6 +253,8 @@ class Job:
     result: bytes | None
     error: JobError | None
     generations: tuple[Generation, ...]
+    log_lines: Mapping[str, int]
+    """How many lines of a model's log were told, by the generation's intent."""
     attempts: tuple[Attempt, ...]
     """The last attempts that have ended, oldest first."""
     time_limit: timedelta

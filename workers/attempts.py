@@ -155,7 +155,7 @@ class Attempts:
             for start in range(0, len(attempts), HEARTBEAT_CHUNK):
                 chunk = attempts[start : start + HEARTBEAT_CHUNK]
                 try:
-                    holds = await self.store.heartbeat([(attempt.key, attempt.ledger.slots) for attempt in chunk])
+                    holds = await self.store.heartbeat([attempt.key for attempt in chunk])
                 except StoreUnavailableError:
                     log.warning("heartbeat.failed", attempts=len(attempts))
                     continue
@@ -245,7 +245,6 @@ class Attempts:
                 result=end.result,
                 error=end.error,
                 delay=end.delay,
-                slots=tuple(attempt.ledger.slots),
             )
         )
         log.info("attempt.ended", outcome=end.outcome, state=state, reason=end.error.reason if end.error else None)

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from workers.fal.gateway import FalGateway
     from workers.polling import PollPolicy
 
-    Report = Callable[[Progress | None, list[str]], Awaitable[None]]
+    Report = Callable[[Progress | None, list[str], str], Awaitable[None]]
 
 log = structlog.get_logger(__name__)
 
@@ -75,9 +75,6 @@ class Ledger:
         self._gateway = gateway
         self._polls = polls
         self._rows = {row.step: row for row in job.generations}
-        self._own_slot_is_free = True
-        self.slots: set[str] = set()
-        """The provider slots held besides the attempt's own; renewed by the heartbeat."""
 
     async def generate(
         self, step: str, endpoint: str, arguments: Mapping[str, Any], *, report: Report
@@ -92,11 +89,19 @@ class Ledger:
         if row is not None and row.state is GenerationState.COMPLETED:
             return await self._stored(row)
         async with self._provider_slot(step):
-            row = await self._settled(row)
-            while row is None or row.state is not GenerationState.SUBMITTED:
-                # Each submit by itself: between two of them the attempt may be stopped.
-                row = await self._settled(await self._uninterrupted(self._submit(row, step, endpoint, arguments)))
-            return await self._outcome(row, report)
+            while True:
+                row = await self._settled(row)
+                while row is None or row.state is not GenerationState.SUBMITTED:
+                    # Each submit by itself: between two of them the attempt may be stopped.
+                    row = await self._settled(await self._uninterrupted(self._submit(row, step, endpoint, arguments)))
+                cancelled_before = row.cancel_outcome is not None
+                try:
+                    return await self._outcome(row, report)
+                except JobFailedError:
+                    row = self._rows[step]
+                    # A job that was cancelled while it ran, and is retried: fal has done as it was told.
+                    if not (cancelled_before and row.state is GenerationState.CANCELLED):
+                        raise
 
     async def cancel(self) -> None:
         """Tell the provider to cancel what it runs for this job, and record its answers."""
@@ -137,7 +142,7 @@ class Ledger:
             log.warning("generation.unknown", step=row.step)
         # Each resubmit may pay once more: as many as attempts are allowed, and no more.
         may_resubmit = self._job.on_unknown_submission is UnknownSubmission.RESUBMIT
-        if not may_resubmit or row.submits >= self._job.max_attempts:
+        if not may_resubmit or row.submits >= self._job.max_attempts * self._job.rounds:
             raise JobFailedError(
                 self._error(
                     ErrorReason.SUBMISSION_UNKNOWN,
@@ -187,7 +192,7 @@ class Ledger:
                 output = await self._fetched(row, completed)
             finally:
                 if lines:  # after the fetch: fal keeps the result for minutes only, and Redis may be away
-                    await persistently(partial(report, None, lines))
+                    await persistently(partial(report, None, lines, row.intent))
         except GenerationFailedError as error:
             state = GenerationState.CANCELLED if error.cancelled else GenerationState.FAILED
             ended = await self._write(replace(row, state=state, end_time=_now()), replaces=(GenerationState.SUBMITTED,))
@@ -203,7 +208,7 @@ class Ledger:
 
     async def _followed(self, row: Generation, report: Report) -> tuple[Completed, list[str]]:
         """Poll until fal says that the generation has ended; return that, and the lines not reported yet."""
-        seen, unknown = 0, 0
+        seen, unknown = self._job.log_lines.get(row.intent, 0), 0
         last: Progress | None = None
         for pause in self._polls.pauses():
             await asyncio.sleep(pause)
@@ -224,7 +229,7 @@ class Ledger:
                 return status, lines
             if lines or news:
                 with suppress(StoreUnavailableError):  # the next poll brings the same, and more
-                    await report(news, lines)
+                    await report(news, lines, row.intent)
                     seen += len(lines)
                     last = progress or last
         raise AssertionError("the pauses never end")
@@ -243,38 +248,22 @@ class Ledger:
 
     @asynccontextmanager
     async def _provider_slot(self, step: str) -> AsyncIterator[None]:
-        """Hold a provider slot: the attempt's own, or a further one while another step has that."""
-        name = await self._taken_slot(step)
+        """Hold a provider slot. An attempt that is cut off leaves it to its job: the generation goes on running."""
+        take = partial(self._store.take_slot, self._key, step)
+        while not await persistently(take):  # noqa: ASYNC110 - other processes free the slots
+            await asyncio.sleep(SLOT_PAUSE)
         try:
             yield
-        finally:
-            if name:
-                self.slots.discard(name)
-                with suppress(StoreUnavailableError):  # its lease runs out
-                    await asyncio.shield(self._store.free_slot(self._key, name))
-            else:
-                self._own_slot_is_free = True
+        except asyncio.CancelledError:
+            raise
+        except BaseException:
+            await self._free_slot(step)
+            raise
+        await self._free_slot(step)
 
-    async def _taken_slot(self, step: str) -> str:
-        """Wait for a provider slot and return its name; "" is the attempt's own."""
-        while True:
-            # Looked at anew each time: the step that had it may have ended, and no other slot may ever become free.
-            if self._own_slot_is_free and await self._takes_own_slot():
-                return ""
-            if await persistently(partial(self._store.take_slot, self._key, step)):
-                self.slots.add(step)
-                return step
-            await asyncio.sleep(SLOT_PAUSE)
-
-    async def _takes_own_slot(self) -> bool:
-        self._own_slot_is_free = False
-        taken = False
-        try:
-            # The claim has taken it already; asking again is the same as renewing it.
-            taken = await persistently(partial(self._store.take_slot, self._key, ""))
-        finally:
-            self._own_slot_is_free = not taken
-        return taken
+    async def _free_slot(self, step: str) -> None:
+        with suppress(StoreUnavailableError):  # it falls back with the attempt
+            await asyncio.shield(self._store.free_slot(self._key, step))
 
     async def _uninterrupted(self, submitting: Awaitable[Generation]) -> Generation:
         """Await a submit to its end even when the attempt is cancelled: its outcome must not be lost."""

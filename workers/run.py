@@ -41,10 +41,10 @@ class Run:
         """
         low, high = span
 
-        async def report(progress: Progress | None, lines: list[str]) -> None:
+        async def report(progress: Progress | None, lines: list[str], intent: str) -> None:
             if progress is not None and progress.fraction is not None:
                 progress = replace(progress, fraction=low + (high - low) * progress.fraction)
-            await self._store.report(self._key, progress, lines)
+            await self._store.report(self._key, progress, lines, intent=intent)
 
         return await self._ledger.generate(step, endpoint, arguments, report=report)
 

@@ -159,24 +159,25 @@ class AttemptStore:
         tenant, _, _, record = details
         return job_of(Tenant(tenant.decode()), pairs(record))
 
-    async def heartbeat(self, holds: Sequence[tuple[AttemptKey, Iterable[str]]]) -> list[Hold]:
-        """Renew the leases of attempts and of the provider slots they hold besides their own."""
+    async def heartbeat(self, keys: Sequence[AttemptKey]) -> list[Hold]:
+        """Renew the leases of attempts, and return what became of each."""
         verdicts = await self._scripts["heartbeat"](
             *(scripts.SERVER_CLOCK, self._lease_ms),
-            *(pack([key.tenant, key.job_id, key.attempt, list(slots)]) for key, slots in holds),
+            *(pack([key.tenant, key.job_id, key.attempt]) for key in keys),
         )
         return [Hold(verdict.decode()) for verdict in verdicts]
 
-    async def report(self, key: AttemptKey, progress: Progress | None, logs: Sequence[str] = ()) -> None:
-        """Log how far an attempt is and what its model wrote.
+    async def report(
+        self, key: AttemptKey, progress: Progress | None, logs: Sequence[str] = (), *, intent: str = ""
+    ) -> None:
+        """Log how far an attempt is and what the model wrote in a generation (by its intent).
 
         Raises:
             FencedError: the attempt no longer holds the job.
         """
         (verdict,) = await self._scripts["report"](
             *(scripts.SERVER_CLOCK, self._events_per_job, key.tenant, key.job_id, key.attempt),
-            b"" if progress is None else progress_argument(progress),
-            *logs,
+            *(b"" if progress is None else progress_argument(progress), intent, *logs),
         )
         _check(verdict)
 
@@ -224,24 +225,20 @@ class AttemptStore:
             output = await self._redis.hget(self.keys.outputs(key.tenant, key.job_id), step)
         return cast("bytes | None", output)
 
-    async def take_slot(self, key: AttemptKey, name: str) -> bool:
-        """Take a provider slot under a name ("" is the attempt's own); False: all are taken.
+    async def take_slot(self, key: AttemptKey, step: str) -> bool:
+        """Take a provider slot for a step, or the one that it has already; False: all are taken.
 
         Raises:
             FencedError: the attempt no longer holds the job.
         """
-        (verdict,) = await self._scripts["slot"](
-            *(scripts.SERVER_CLOCK, self._lease_ms, self._policy.provider_slots),
-            *(key.tenant, key.job_id, key.attempt, name),
-        )
+        (verdict,) = await self._scripts["slot"](self._policy.provider_slots, key.tenant, key.job_id, key.attempt, step)
         _check(verdict)
         return cast("bytes", verdict) == b"taken"
 
-    async def free_slot(self, key: AttemptKey, name: str) -> None:
-        """Give a provider slot back; "" is the attempt's own."""
-        member = f"{key.tenant}/{key.job_id}" + (f"/{name}" if name else "")
+    async def free_slot(self, key: AttemptKey, step: str) -> None:
+        """Give a step's provider slot back."""
         with translated():
-            await self._redis.zrem(f"{self.keys.prefix}:provider", member)
+            await self._redis.zrem(f"{self.keys.prefix}:provider", f"{key.tenant}/{key.job_id}/{step}")
 
     async def finish(
         self,
@@ -251,7 +248,6 @@ class AttemptStore:
         result: bytes = b"",
         error: JobError | None = None,
         delay: timedelta | None = None,
-        slots: Iterable[str] = (),
     ) -> JobState:
         """End an attempt and return the state of the job, which is CANCELLED if that was asked for meanwhile.
 
@@ -262,7 +258,6 @@ class AttemptStore:
             *(scripts.SERVER_CLOCK, self._events_per_job, *self._tickets, key.tenant, key.job_id, key.attempt),
             *(outcome, ",".join(sorted(sources_of(outcome.state))), result),
             *(b"" if error is None else error_argument(error), 0 if delay is None else milliseconds(delay)),
-            *slots,
         )
         _check(verdict)
         return JobState(details[0].decode())

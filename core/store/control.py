@@ -35,7 +35,7 @@ CHUNK: Final = 100
 #: From these a cancelled job ends at once: no attempt holds it.
 _ENDS_AT_ONCE: Final = ",".join(sorted(s for s in sources_of(JobState.CANCELLED) if not s.is_running))
 #: From these it goes by way of CANCELLING: its worker has to tell the provider.
-_GOES_BY_CANCELLING: Final = ",".join(sorted(sources_of(JobState.CANCELLING)))
+_GOES_BY_CANCELLING: Final = ",".join(sorted(s for s in sources_of(JobState.CANCELLING) if s.is_running))
 #: These can be tried again.
 _RETRYABLE: Final = ",".join(sorted(s for s in sources_of(JobState.PENDING) if s.is_terminal))
 
@@ -98,7 +98,8 @@ class JobControl:
         verdicts: list[Verdict] = []
         for start in range(0, len(job_ids), CHUNK):
             answers = await self._cancel(
-                *(scripts.SERVER_CLOCK, self._events_per_job, tenant, _ENDS_AT_ONCE, _GOES_BY_CANCELLING),
+                *(scripts.SERVER_CLOCK, self._events_per_job, *self._tickets, tenant),
+                *(_ENDS_AT_ONCE, _GOES_BY_CANCELLING),
                 *job_ids[start : start + CHUNK],
             )
             verdicts += (Verdict(answer.decode()) for answer in answers)

@@ -39,13 +39,26 @@ if orphan then
   return hold(tenant, id, redis.call('HINCRBY', job, 'attempt', 1))
 end
 
+local function start(tenant, id)
+  local job = key('job', tenant, id)
+  local attempt, batch = redis.call('HINCRBY', job, 'attempt', 1), redis.call('HGET', job, 'batch')
+  set_fraction(job, batch and key('batch', tenant, batch), '')
+  redis.call('HDEL', job, 'stage', 'message', 'position', 'error')
+  redis.call('HSETNX', job, 'started', int(now))
+  change(tenant, id, keep, now, 'started', {'worker', worker})
+  return hold(tenant, id, attempt)
+end
+
+-- Then those whose generations run on at the provider: they need a worker, and nothing else.
+local attached = redis.call('ZPOPMIN', key('attached'))[1]
+if attached then return start(string.match(attached, '^(.-)/(.+)$')) end
+
 local paused = redis.call('EXISTS', key('paused')) == 1
 local function is_paused(scope)
   return paused and redis.call('HEXISTS', key('paused'), scope) == 1
 end
 if is_paused('everything') then return {'none'} end
 
-redis.call('ZREMRANGEBYSCORE', key('provider'), '-inf', int(now))
 local provider_is_full = redis.call('ZCARD', key('provider')) >= policy.provider
 local open = {}
 for _, kind in ipairs(KINDS) do
@@ -111,15 +124,9 @@ for _, class in ipairs(order) do
     dequeue(tenant, id, kind, redis.call('HGET', job, 'priority'))
     redis.call('SADD', key('running', 'tenant', tenant), id)
     redis.call('SADD', key('running', 'kind', kind), tenant .. '/' .. id)
-    if policy.kinds[kind].provider == 1 then redis.call('ZADD', key('provider'), ends, tenant .. '/' .. id) end
-    local attempt = redis.call('HINCRBY', job, 'attempt', 1)
-    local batch = redis.call('HGET', job, 'batch')
-    set_fraction(job, batch and key('batch', tenant, batch), '')
-    redis.call('HDEL', job, 'stage', 'message', 'position', 'error')
-    redis.call('HSETNX', job, 'started', int(now))
+    if policy.kinds[kind].provider == 1 then redis.call('ZADD', key('provider'), 0, tenant .. '/' .. id) end
     keep_pace()
-    change(tenant, id, keep, now, 'started', {'worker', worker})
-    return hold(tenant, id, attempt)
+    return start(tenant, id)
   end
 end
 return {'none'}

@@ -5,7 +5,7 @@
 --     [5] tenant   [6] job id   [7] attempt
 --     [8] outcome: succeeded | failed | cancelled | retry (after a delay) | interrupted (back to its place, free)
 --     [9] states it may leave, comma-separated   [10] result, '' for none   [11] error: msgpack, '' for none
---     [12] delay before the next attempt, ms   [13...] provider slots besides the attempt's own
+--     [12] delay before the next attempt, ms
 -- A job whose cancellation was asked for meanwhile ends as cancelled, whatever the outcome; what it made stays in the
 -- ledger.
 -- returns {"ok", state} | {"fenced"}
@@ -38,8 +38,7 @@ elseif not listed(sources, state) then
   return {'fenced'}
 end
 
-release(tenant, id, kind)
-for i = 13, #ARGV do redis.call('ZREM', key('provider'), tenant .. '/' .. id .. '/' .. ARGV[i]) end
+if outcome ~= 'interrupted' then release(tenant, id, kind) end
 close_attempt(tenant, id, now, outcome == 'retry' and 'retried' or outcome, failure)
 local updates = {}
 if result ~= '' then updates = {'result', result} end
@@ -49,8 +48,8 @@ if failure ~= '' then
 end
 if outcome == 'interrupted' then
   redis.call('HINCRBY', job, 'interruptions', 1)
+  give_back(tenant, id, kind, priority, created)
   change(tenant, id, keep, now, 'pending', updates)
-  enqueue(tenant, id, kind, priority, created)
   push_tickets(1, template, cap, now)
 elseif outcome == 'retry' then
   updates[#updates + 1] = 'next'

@@ -25,10 +25,13 @@
 --   $:delayed            zset   T/J -> when its next attempt may start, ms: retries, and jobs with a schedule
 --   $:deadlines          zset   T/J -> when it fails unless it has been started, ms
 --   $:leases             zset   T/J -> when the lease of its attempt ends, ms
---   $:orphans            zset   T/J -> 0: cancelling, and its worker is gone
+--   $:orphans            zset   T/J -> 0: cancelling, and nobody has it
+--   $:attached           zset   T/J -> rank: pending, with a generation that runs at the provider: it goes before the
+--                               lines, and keeps its place in the running sets and its provider slots
 --   $:running:tenant:T   set    J
 --   $:running:kind:K     set    T/J
---   $:provider           zset   T/J or T/J/<step> -> when its provider slot falls back, ms
+--   $:provider           zset   T/J/<step>, or T/J for the step that comes first, all scores 0: the provider slots.
+--                               A slot is its job's; it falls back with the attempt, but not while its generation runs
 --   $:expiry             zset   T/J -> when it is forgotten, ms
 --   $:dramatiq:...       what Dramatiq's RedisBroker keeps (core/store/tickets.py)
 
@@ -241,14 +244,44 @@ local function close_attempt(tenant, id, now, outcome, failure)
   redis.call('HDEL', job, 'try:' .. (number - ATTEMPTS_KEPT), 'worker', 'claimed', 'position')
 end
 
--- End the hold of an attempt on its job: lease, running sets, the attempt's own provider slot.
+-- Give the job's provider slots back, but with keep those whose generations run at the provider; returns how many are
+-- kept. A job has as many as its recipe has steps at once: few.
+local function free_slots(tenant, id, keep)
+  local member, kept = tenant .. '/' .. id, 0
+  for _, slot in ipairs(redis.call('ZRANGEBYLEX', key('provider'), '[' .. member, '[' .. member .. '/\255')) do
+    local step = string.sub(slot, #member + 2)
+    local row = keep and step ~= '' and redis.call('HGET', key('job', tenant, id), 'gen:' .. step)
+    if row and cmsgpack.unpack(row).state == 'submitted' then
+      kept = kept + 1
+    else
+      redis.call('ZREM', key('provider'), slot)
+    end
+  end
+  return kept
+end
+
+-- End the hold of an attempt on its job: lease, running sets, provider slots.
 local function release(tenant, id, kind)
   local member = tenant .. '/' .. id
   redis.call('ZREM', key('leases'), member)
   redis.call('ZREM', key('orphans'), member)
-  redis.call('ZREM', key('provider'), member)
+  redis.call('ZREM', key('attached'), member)
   redis.call('SREM', key('running', 'tenant', tenant), id)
   redis.call('SREM', key('running', 'kind', kind), member)
+  free_slots(tenant, id, false)
+end
+
+-- Give a job whose attempt was cut off back to its place. One whose generation runs on at the provider goes before all
+-- others: it needs no new slot, and its result is kept there for minutes only.
+local function give_back(tenant, id, kind, priority, created)
+  local member = tenant .. '/' .. id
+  redis.call('ZREM', key('leases'), member)
+  if free_slots(tenant, id, true) > 0 then
+    redis.call('ZADD', key('attached'), rank_of(priority, created), member)
+  else
+    release(tenant, id, kind)
+    enqueue(tenant, id, kind, priority, created)
+  end
 end
 
 -- The fields of a final state, and the time at which the job is forgotten.

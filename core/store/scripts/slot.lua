@@ -1,17 +1,14 @@
--- Take a provider slot for a further generation that a job runs beside its first.
+-- Take a provider slot for a step of a job.
 --
 -- KEYS[1] prefix
--- ARGV[1] now, ms (0: Redis's clock)   [2] lease, ms   [3] slots at the provider
---     [4] tenant   [5] job id   [6] attempt   [7] name of the slot ('' for the attempt's own)
+-- ARGV[1] slots at the provider   [2] tenant   [3] job id   [4] attempt   [5] step
 -- returns {"taken"} | {"full"} | {"fenced"}
-local now = clock(ARGV[1])
-local member = ARGV[4] .. '/' .. ARGV[5]
-if redis.call('HGET', key('job', ARGV[4], ARGV[5]), 'attempt') ~= ARGV[6] then return {'fenced'} end
+local slots, member, slot = key('provider'), ARGV[2] .. '/' .. ARGV[3], ARGV[2] .. '/' .. ARGV[3] .. '/' .. ARGV[5]
+if redis.call('HGET', key('job', ARGV[2], ARGV[3]), 'attempt') ~= ARGV[4] then return {'fenced'} end
 if not redis.call('ZSCORE', key('leases'), member) then return {'fenced'} end
-if ARGV[7] ~= '' then member = member .. '/' .. ARGV[7] end
 
-redis.call('ZREMRANGEBYSCORE', key('provider'), '-inf', int(now))
-local held = redis.call('ZSCORE', key('provider'), member)
-if not held and redis.call('ZCARD', key('provider')) >= tonumber(ARGV[3]) then return {'full'} end
-redis.call('ZADD', key('provider'), int(now + tonumber(ARGV[2])), member)
+if redis.call('ZSCORE', slots, slot) then return {'taken'} end
+-- The slot that the claim took is for whichever step comes first.
+if redis.call('ZREM', slots, member) == 0 and redis.call('ZCARD', slots) >= tonumber(ARGV[1]) then return {'full'} end
+redis.call('ZADD', slots, 0, slot)
 return {'taken'}

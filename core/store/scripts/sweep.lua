@@ -22,21 +22,22 @@ for _, member in ipairs(redis.call('ZRANGEBYSCORE', key('leases'), '-inf', int(n
     'state', 'kind', 'priority', 'created', 'attempt', 'interruptions', 'forgiven', 'max_attempts'))
   redis.call('ZREM', key('leases'), member)
   if state then
-    release(tenant, id, kind)
     close_attempt(tenant, id, now, 'lost', '')
     if state == 'cancelling' then
+      release(tenant, id, kind)
       redis.call('ZADD', key('orphans'), 0, member)
       wanted = wanted + 1
       note('orphaned', member)
     elseif tonumber(attempt) - tonumber(interruptions or '0') - tonumber(forgiven or '0') >= tonumber(most) then
+      release(tenant, id, kind)
       local updates = finish_fields(tenant, id, now)
       updates[#updates + 1] = 'error'
       updates[#updates + 1] = failure
       change(tenant, id, keep, now, 'failed', updates)
       note('failed', member)
     else
+      give_back(tenant, id, kind, priority, created)
       change(tenant, id, keep, now, 'pending', {})
-      enqueue(tenant, id, kind, priority, created)
       wanted = wanted + 1
       note('returned', member)
     end
@@ -73,7 +74,7 @@ end
 -- all workers together: while the cap holds, each ticket is a claim in vain.
 if wanted == 0 and redis.call('LLEN', key('dramatiq', 'segue')) == 0
   and redis.call('SET', key('topped-up'), 1, 'NX', 'PX', 900) then
-  local waiting = redis.call('ZCARD', key('orphans'))
+  local waiting = redis.call('ZCARD', key('orphans')) + redis.call('ZCARD', key('attached'))
   for class = 1, CLASSES do waiting = waiting + redis.call('ZCARD', key('ready', class)) end
   if waiting > 0 then wanted = limit end
 end

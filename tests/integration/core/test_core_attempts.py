@@ -51,7 +51,7 @@ class TestHeartbeat:
         job = await engine.started()
         for _ in range(3):
             clock.advance(LEASE / 2)
-            assert await engine.attempts.heartbeat([(key_of(job), ())]) == [Hold.HELD]
+            assert await engine.attempts.heartbeat([key_of(job)]) == [Hold.HELD]
 
         assert await engine.attempts.sweep() == []
 
@@ -59,7 +59,7 @@ class TestHeartbeat:
         job = await engine.started()
         await engine.cancel(job.tenant, job.id)
 
-        assert await engine.attempts.heartbeat([(key_of(job), ())]) == [Hold.CANCELLING]
+        assert await engine.attempts.heartbeat([key_of(job)]) == [Hold.CANCELLING]
 
     async def test_it_tells_of_each_attempt_in_order(self, engine: Engine) -> None:
         first, second = await engine.started(), await engine.started()
@@ -67,21 +67,11 @@ class TestHeartbeat:
 
         keys = [key_of(first), key_of(second), replace(key_of(second), attempt=9), AttemptKey("t", "none", 1)]  # type: ignore[arg-type]  # any text
 
-        verdicts = await engine.attempts.heartbeat([(key, ()) for key in keys])
+        verdicts = await engine.attempts.heartbeat(keys)
         assert verdicts == [Hold.LOST, Hold.HELD, Hold.LOST, Hold.LOST]
 
     async def test_it_does_not_revive_a_lost_attempt(self, engine: Engine, stale: Job) -> None:
-        assert await engine.attempts.heartbeat([(key_of(stale), ())]) == [Hold.LOST]
-
-    async def test_it_renews_the_provider_slots(self, engine: Engine, clock: Clock) -> None:
-        job = await engine.started()
-        await engine.attempts.take_slot(key_of(job), "second")
-        clock.advance(LEASE / 2)
-        await engine.attempts.heartbeat([(key_of(job), ["second"])])
-        clock.advance(LEASE / 2)
-        await engine.claim()  # slots that fell back are dropped
-
-        assert await provider_slots(engine) == 2
+        assert await engine.attempts.heartbeat([key_of(stale)]) == [Hold.LOST]
 
 
 class TestReport:
@@ -227,31 +217,88 @@ class TestSlot:
         engine = engine_with(provider_slots=2)
         job = await engine.started()
 
+        # The first step has the slot that the claim took.
+        assert await engine.attempts.take_slot(key_of(job), "first")
         assert await engine.attempts.take_slot(key_of(job), "second")
         assert not await engine.attempts.take_slot(key_of(job), "third")
-        await engine.attempts.free_slot(key_of(job), "second")
+        await engine.attempts.free_slot(key_of(job), "first")
         assert await engine.attempts.take_slot(key_of(job), "third")
 
     async def test_a_slot_that_is_held_may_be_taken_again(self, engine_with: Callable[..., Engine]) -> None:
-        engine = engine_with(provider_slots=2)
+        engine = engine_with(provider_slots=1)
         job = await engine.started()
 
-        assert await engine.attempts.take_slot(key_of(job), "")
-        assert await engine.attempts.take_slot(key_of(job), "second")
-        assert await engine.attempts.take_slot(key_of(job), "second")
+        assert await engine.attempts.take_slot(key_of(job), "first")
+        assert await engine.attempts.take_slot(key_of(job), "first")
 
-    async def test_the_attempts_own_slot_can_be_freed_and_taken_by_another(
+    async def test_a_slot_that_a_step_gives_back_may_be_taken_by_another_job(
         self, engine_with: Callable[..., Engine]
     ) -> None:
         engine = engine_with(provider_slots=1)
         job = await engine.started()
+        await engine.attempts.take_slot(key_of(job), "first")
         await engine.submit()
         assert await engine.claim() is None
 
-        await engine.attempts.free_slot(key_of(job), "")
+        await engine.attempts.free_slot(key_of(job), "first")
 
         assert await engine.claim() is not None
-        assert not await engine.attempts.take_slot(key_of(job), "")
+        assert not await engine.attempts.take_slot(key_of(job), "second")
+
+    @pytest.mark.parametrize("cut_off", ["lost", "interrupted"])
+    async def test_a_slot_stays_with_its_job_while_the_generation_runs_on_at_the_provider(
+        self, engine_with: Callable[..., Engine], clock: Clock, cut_off: str
+    ) -> None:
+        engine = engine_with(provider_slots=1, tenant_cap=1)
+        job = await engine.started()
+        await engine.attempts.take_slot(key_of(job), INTENDED.step)
+        await engine.attempts.record(key_of(job), INTENDED, replaces=["absent"])
+        await engine.attempts.record(key_of(job), SUBMITTED, replaces=[GenerationState.INTENDED])
+        await engine.submit(priority=1)
+        if cut_off == "lost":
+            clock.advance(LEASE)
+            await engine.attempts.sweep()
+        else:
+            await engine.finish(job, Outcome.INTERRUPTED)
+
+        assert await provider_slots(engine) == 1
+        # Though the other is more urgent: this one needs no slot, and there is none.
+        again = await engine.claim()
+        assert again is not None
+        assert again.id == job.id
+        assert await engine.claim() is None
+        await engine.finish(again, Outcome.SUCCEEDED)
+        assert await engine.claim() is not None
+
+    async def test_a_slot_without_a_generation_falls_back_with_the_attempt(
+        self, engine_with: Callable[..., Engine], clock: Clock
+    ) -> None:
+        engine = engine_with(provider_slots=2)
+        job = await engine.started()
+        await engine.attempts.take_slot(key_of(job), "first")
+        await engine.attempts.take_slot(key_of(job), "second")
+        clock.advance(LEASE)
+
+        await engine.attempts.sweep()
+
+        assert await provider_slots(engine) == 0
+
+    async def test_a_job_that_waits_while_its_generation_runs_is_cancelled_at_the_provider(
+        self, engine: Engine, clock: Clock
+    ) -> None:
+        job = await engine.started()
+        await engine.attempts.take_slot(key_of(job), INTENDED.step)
+        await engine.attempts.record(key_of(job), INTENDED, replaces=["absent"])
+        await engine.attempts.record(key_of(job), SUBMITTED, replaces=[GenerationState.INTENDED])
+        clock.advance(LEASE)
+        await engine.attempts.sweep()
+
+        cancelled = await engine.cancel(job.tenant, job.id)
+
+        assert cancelled.state is JobState.CANCELLING
+        holder = await engine.claim()
+        assert holder is not None
+        assert (holder.id, holder.state) == (job.id, JobState.CANCELLING)
 
     async def test_a_stale_attempt_is_fenced(self, engine: Engine, stale: Job) -> None:
         with pytest.raises(FencedError):
@@ -286,7 +333,7 @@ class TestFinish:
         job = await engine.started()
         await engine.attempts.take_slot(key_of(job), "second")
 
-        await engine.finish(job, Outcome.SUCCEEDED, slots=["second"])
+        await engine.finish(job, Outcome.SUCCEEDED)
 
         held = [name for name in await engine.dump() if name.split(":")[1] in {"leases", "provider", "running"}]
         assert held == []

@@ -79,7 +79,7 @@ async def test_a_claim_repeated_after_the_job_went_back_starts_a_new_attempt(eng
 
     assert again is not None
     assert (again.state, again.attempt) == (JobState.STARTED, 2)
-    assert await engine.attempts.heartbeat([(key_of(again), ())]) == [Hold.HELD]
+    assert await engine.attempts.heartbeat([key_of(again)]) == [Hold.HELD]
 
 
 async def test_a_cancellation_that_lost_its_worker_is_claimed_first(engine: Engine, clock: Clock) -> None:

@@ -182,6 +182,7 @@ async def test_a_provider_slot_whose_holder_died_falls_back(engine_with: Callabl
     assert await engine.claim() is None
 
     clock.advance(LEASE)
+    await engine.attempts.sweep()
     following = await engine.claim()
 
     assert following is not None

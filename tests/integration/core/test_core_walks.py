@@ -218,7 +218,7 @@ class Walk(RuleBasedStateMachine):
     @rule(data=st.data(), stale=STALE)
     def heartbeat(self, data: st.DataObject, stale: bool) -> None:
         key = self.pick_key(data, stale=stale)
-        (hold,) = self.run(self.engine.attempts.heartbeat([(key, ())]))
+        (hold,) = self.run(self.engine.attempts.heartbeat([key]))
         known = self.holds(key)
         if known is None:
             assert hold is Hold.LOST
@@ -288,6 +288,7 @@ class Walk(RuleBasedStateMachine):
                 "sequence": last.sequence,
                 "attempt": last.job.attempt,
                 "attempts": last.job.attempts,
+                "log_lines": last.job.log_lines,
             }
             assert last.job == replace(job, **same)  # type: ignore[arg-type]  # by name
 

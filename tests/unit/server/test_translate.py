@@ -64,6 +64,7 @@ def job(**changes: Any) -> Job:
         "interruptions": 0,
         "forgiven": 0,
         "rounds": 1,
+        "log_lines": {},
         "attempts": (),
         "schedule_time": None,
         "start_deadline": None,
