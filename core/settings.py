@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, Final, Literal, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final, Literal, NoReturn, TypeVar
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -33,6 +33,8 @@ class StoreSettings(BaseSettings):
     """Events of a job that are kept for watchers who come back, about; older ones are cut off."""
     redis_timeout_seconds: float = Field(default=5, gt=0, le=60)
     """How long one call to Redis may take."""
+    tenant_weights: dict[str, Annotated[float, Field(ge=0.001, le=1000)]] = Field(default_factory=dict)
+    """The shares of tenants inside a priority class: a JSON object such as {"acme": 3}; others have 1."""
 
 
 class ProcessSettings(StoreSettings):

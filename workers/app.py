@@ -26,6 +26,8 @@ from workers.tasks import ended
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from redis.asyncio import Redis
+
     from workers.settings import WorkerSettings
 
 log = structlog.get_logger(__name__)
@@ -53,13 +55,7 @@ async def serve(settings: WorkerSettings, *, ready: Callable[[str], None]) -> No
             base_url=str(settings.fal_base_url) if settings.fal_base_url else None,
         )
         stack.push_async_callback(gateway.aclose)
-        attempts = _attempts(settings, AttemptStore(
-            redis,
-            prefix=settings.key_prefix,
-            events_per_job=settings.events_per_job,
-            lease=settings.lease,
-            policy=Policy(provider_slots=settings.fal_concurrency, kinds={kind: KindRule() for kind in RECIPES}),
-        ), gateway)  # fmt: skip
+        attempts = _attempts(settings, _store(settings, redis), gateway)
         background = [
             asyncio.create_task(work)
             for work in (
@@ -86,6 +82,23 @@ async def serve(settings: WorkerSettings, *, ready: Callable[[str], None]) -> No
         for task in background:
             if task.done():
                 task.result()
+
+
+def _store(settings: WorkerSettings, redis: Redis) -> AttemptStore:
+    policy = Policy(
+        provider_slots=settings.fal_concurrency,
+        tenant_cap=settings.tenant_concurrency,
+        weights=settings.tenant_weights,
+        floor=settings.lower_class_every,
+        kinds={kind: KindRule(cap=settings.kind_concurrency.get(kind, 0)) for kind in RECIPES},
+    )
+    return AttemptStore(
+        redis,
+        prefix=settings.key_prefix,
+        events_per_job=settings.events_per_job,
+        lease=settings.lease,
+        policy=policy,
+    )
 
 
 def _attempts(settings: WorkerSettings, store: AttemptStore, gateway: FalGateway) -> Attempts:

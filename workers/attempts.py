@@ -181,6 +181,9 @@ class Attempts:
             try:
                 end = await self._performed(attempt)
                 if end is not None:
+                    if end.outcome is Outcome.FAILED:
+                        # Steps beside the one that failed may still run at fal, for nobody.
+                        await ledger.cancel()
                     await self._finish(attempt, end)
             except FencedError:
                 log.warning("attempt.fenced")
@@ -223,7 +226,6 @@ class Attempts:
                 await attempt.ledger.cancel()
                 return _End(Outcome.CANCELLED)
             case Stop.TIME_LIMIT:
-                await attempt.ledger.cancel()
                 return _End(Outcome.FAILED, error=_time_limit(attempt.job))
             case Stop.INTERRUPT:
                 return _End(Outcome.INTERRUPTED)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import socket
 from datetime import timedelta
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import AliasChoices, Field, HttpUrl, SecretStr, model_validator
 
+from core.job import JobKind
 from core.settings import ProcessSettings
 
 
@@ -21,6 +22,12 @@ class WorkerSettings(ProcessSettings):
     fal_concurrency: int = Field(default=20, ge=1, le=10_000)
     """Generations that run at fal at once, over all workers: the account's own limit (fal: 2 for new accounts, up to
     40)."""
+    tenant_concurrency: int = Field(default=0, ge=0)
+    """Jobs that one tenant runs at once, over all workers; 0: as many as there are slots."""
+    kind_concurrency: dict[JobKind, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+    """Jobs of a kind that run at once, over all workers and tenants: a JSON object such as {"model": 10}."""
+    lower_class_every: int = Field(default=20, ge=2, le=1000)
+    """Every so many jobs one of a lower priority class goes first, so that nothing starves."""
     worker_slots: int = Field(default=100, ge=1, le=20_000)
     """Jobs that this process runs at once. A job that waits for fal costs about 10 KB and no thread."""
     worker_name: str = Field(default_factory=socket.gethostname, max_length=100)
