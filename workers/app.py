@@ -13,6 +13,7 @@ import structlog
 
 from core.store.attempts import AttemptStore, KindRule, Policy
 from core.store.connection import connect
+from core.tasks import ended
 from workers import control
 from workers.actors import declare, redis_broker
 from workers.async_worker import AsyncWorker
@@ -21,7 +22,6 @@ from workers.fal.gateway import FalGateway
 from workers.polling import PollPolicy
 from workers.recipes import RECIPES
 from workers.sweeper import sweep
-from workers.tasks import ended
 
 if TYPE_CHECKING:
     from collections.abc import Callable

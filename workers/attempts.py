@@ -18,12 +18,12 @@ import structlog
 from core.errors import FencedError, StoreUnavailableError
 from core.job import ErrorReason, Job, JobError, JobState
 from core.store.attempts import AttemptKey, Hold, Outcome
+from core.tasks import ended
 from workers.errors import JobFailedError
 from workers.generations import Ledger
 from workers.persistence import persistently
 from workers.recipes import perform
 from workers.run import Run
-from workers.tasks import ended
 
 if TYPE_CHECKING:
     from core.store.attempts import AttemptStore

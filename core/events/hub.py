@@ -3,9 +3,6 @@
 A channel is subscribed to when its first watcher comes and left with its last. Publishing only makes watching fast:
 whoever needs every event reads the log (follow.py). So an inbox may drop what does not fit, and after every
 reconnect each inbox is told that it may have missed something.
-
-The connection is driven here, and not by redis-py's PubSub, because what happens around a reconnect is the point:
-redis-py's has a history of not subscribing again (redis-py #2089, #2417).
 """
 
 from __future__ import annotations
@@ -15,11 +12,10 @@ import random
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-import structlog
-from redis.exceptions import RedisError
-
 from core.events.inbox import Inbox
+from core.store.pubsub import answers, keep_connected
 from core.store.records import event_of
+from core.tasks import ended
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,12 +26,6 @@ if TYPE_CHECKING:
     from core.job import JobId, Tenant
     from core.store.keys import Keys
 
-log = structlog.get_logger(__name__)
-
-#: Pause before the next try to reach Redis, in seconds.
-RECONNECT: Final = 0.2
-#: Silence after which the connection is asked whether it lives, and by the next such silence given up, in seconds.
-QUIET: Final = 5.0
 #: Channels in one SUBSCRIBE.
 CHUNK: Final = 500
 
@@ -65,12 +55,12 @@ class Hub:
 
     def start(self) -> None:
         """Begin to listen, on the running loop."""
-        self._task = asyncio.create_task(self._run(), name="hub")
+        self._task = asyncio.create_task(keep_connected(self._redis, self._serve, name="hub"), name="hub")
 
     async def close(self) -> None:
         """Stop listening."""
         if self._task is not None:
-            await _stop(self._task, patience=0.2)
+            await ended(self._task)
 
     def drain(self, within: timedelta) -> None:
         """Send every watcher, and each that still comes, elsewhere, each after a random part of *within*."""
@@ -103,19 +93,6 @@ class Hub:
         self._changed[name] = None
         self._bell.set()
 
-    async def _run(self) -> None:
-        """Keep a connection, for ever."""
-        while True:
-            connection: Any = self._redis.connection_pool.make_connection()  # type: ignore[no-untyped-call]
-            try:
-                await connection.connect()
-                await self._serve(connection)
-            except (RedisError, OSError) as error:
-                log.warning("hub.connection_lost", error=type(error).__name__, channels=len(self._channels))
-            finally:
-                await connection.disconnect(nowait=True)
-            await asyncio.sleep(RECONNECT)
-
     async def _serve(self, connection: Any) -> None:
         """Subscribe to everything that is watched, then hand out what comes until the connection breaks."""
         self._unconfirmed.clear()
@@ -130,7 +107,7 @@ class Hub:
         try:
             await self._read(connection)
         finally:
-            await _stop(steering, patience=0.02)
+            await ended(steering, again=0.02)
 
     async def _steer(self, connection: Any) -> None:
         """Subscribe to what has come to be watched, and unsubscribe from what no longer is."""
@@ -149,20 +126,10 @@ class Hub:
                 await connection.send_command("UNSUBSCRIBE", *leaving[start : start + CHUNK])
 
     async def _read(self, connection: Any) -> None:
-        asked = False
-        while True:
-            answer = await connection.read_response(disable_decoding=True, timeout=QUIET)
-            if answer is None:
-                if asked:
-                    raise TimeoutError("Redis has not answered a PING")
-                await connection.send_command("PING")
-                asked = True
-                continue
-            asked = False
-            kind = answer[0]
-            if kind == b"message":
+        async for answer in answers(connection):
+            if answer[0] == b"message":
                 self._hand_out(answer[1], answer[2])
-            elif kind == b"subscribe":
+            elif answer[0] == b"subscribe":
                 self._confirm(answer[1])
 
     def _confirm(self, name: bytes) -> None:
@@ -179,16 +146,3 @@ class Hub:
             event = event_of(channel.tenant, packed)
             for inbox in channel.inboxes:
                 inbox.put(event)
-
-
-async def _stop(task: asyncio.Task[None], *, patience: float) -> None:
-    """Cancel a task, again after every *patience* (s), until it has ended, however it does.
-
-    Once may not do: redis-py sends inside asyncio.wait_for, which on Python 3.11 swallows a cancellation that comes
-    in the moment in which the sending ends (python/cpython #86296).
-    """
-    while not task.done():
-        task.cancel()
-        await asyncio.wait([task], timeout=patience)
-    if not task.cancelled():
-        task.exception()  # seen: asyncio would complain of it otherwise

@@ -13,6 +13,7 @@ from core.job import DEFAULT_TENANT, Generation, GenerationState, Job, JobId, Jo
 from core.store.attempts import AttemptKey, AttemptStore, KindRule, Policy
 from core.store.control import JobControl
 from core.store.jobs import JobStore
+from core.tasks import ended
 from emulator.faults import Fault, FaultOrder
 from segue.v1.job_pb2 import JobResult
 from segue.v1.spec_pb2 import JobSpec, ModelSpec
@@ -21,7 +22,6 @@ from workers.attempts import Attempts, RetryPolicy
 from workers.fal.gateway import FalGateway
 from workers.fal.limits import Timeouts
 from workers.polling import PollPolicy
-from workers.tasks import ended
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

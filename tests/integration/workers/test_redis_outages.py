@@ -10,13 +10,13 @@ import pytest
 
 from core.job import JobState
 from core.store.connection import connect
+from core.tasks import ended
 from devstack.redis import RedisServer
 from emulator.faults import Fault
 from emulator.records import Status
 from tests.integration.workers.rig import Rig, eventually
 from workers import attempts, persistence
 from workers.sweeper import sweep
-from workers.tasks import ended
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

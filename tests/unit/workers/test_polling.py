@@ -11,7 +11,7 @@ import pytest
 from workers.attempts import RetryPolicy
 from workers.fal.statuses import Completed, Queued, Running
 from workers.polling import GENERATING_FRACTION, JITTER, QUEUED_FRACTION, PollPolicy, progress_of
-from workers.tasks import ended
+from core.tasks import ended
 
 MINUTE = timedelta(minutes=1)
 

@@ -1,0 +1,69 @@
+"""A connection of its own for what Redis publishes, driven by hand.
+
+What happens around a reconnect is the point here, and redis-py's PubSub has a history of not subscribing again
+(redis-py #2089, #2417).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+from redis.exceptions import RedisError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from typing import Never
+
+    from redis.asyncio import Redis
+
+log = structlog.get_logger(__name__)
+
+#: Pause before the next try to reach Redis, in seconds.
+RECONNECT: Final = 0.2
+#: Silence after which the connection is asked whether it lives, and by the next such silence given up, in seconds.
+QUIET: Final = 5.0
+
+
+async def keep_connected(redis: Redis, serve: Callable[[Any], Awaitable[None]], *, name: str) -> Never:
+    """Connect, and *serve* the connection until it breaks; then again, for ever.
+
+    Args:
+        name: who it is for, in the log; an outage is one line there, however long it takes.
+    """
+    connected = True
+    while True:
+        connection: Any = redis.connection_pool.make_connection()  # type: ignore[no-untyped-call]
+        try:
+            await connection.connect()
+            if not connected:
+                log.info("pubsub.connected", name=name)
+            connected = True
+            await serve(connection)
+        except (RedisError, OSError) as error:
+            if connected:
+                log.warning("pubsub.connection_lost", name=name, error=type(error).__name__)
+            connected = False
+        finally:
+            await connection.disconnect(nowait=True)
+        await asyncio.sleep(RECONNECT)
+
+
+async def answers(connection: Any) -> AsyncIterator[list[bytes]]:
+    """Yield what comes on a subscribed connection, such as ``[b"message", channel, payload]``.
+
+    Raises:
+        RedisError, OSError: the connection is lost, or nothing has come for twice QUIET although it was asked to.
+    """
+    asked = False
+    while True:
+        answer = await connection.read_response(disable_decoding=True, timeout=QUIET)
+        if answer is not None:
+            asked = False
+            yield answer
+            continue
+        if asked:
+            raise TimeoutError("Redis has not answered a PING")
+        await connection.send_command("PING")
+        asked = True
