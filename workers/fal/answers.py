@@ -6,6 +6,7 @@ fal's errors come as `{"detail": "...", "error_type": ...}` (its infrastructure)
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 from workers.fal.endpoints import is_request_id
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import httpx
 
 #: Characters of an error's text that are kept.
@@ -31,27 +34,31 @@ _RETRY_HEADERS: Final = ("x-fal-needs-retry", "x-fal-retryable")
 class Answer:
     """fal's answer to one request; its body has been read."""
 
-    response: httpx.Response
+    status: int
+    """The HTTP status code."""
+    headers: Mapping[str, str]
+    """By their names in lower case."""
+    body: bytes
+    """Decoded."""
     secrets: tuple[str, ...]
     """What must not appear in any text taken from it."""
 
     @classmethod
     def of(cls, response: httpx.Response, request: httpx.Request) -> Answer:
         """Read *response* as the answer to *request*, whose credentials are kept out of every text."""
-        credentials = request.headers.get("Authorization", "").partition(" ")[2]
-        parts = (credentials, *credentials.split(":"))
-        return cls(response=response, secrets=tuple(part for part in parts if len(part) >= 8))
+        secrets = secrets_of(request.headers.get("Authorization", ""))
+        return cls(response.status_code, response.headers, response.content, secrets)
 
     @property
-    def status(self) -> int:
-        """The HTTP status code."""
-        return self.response.status_code
+    def is_success(self) -> bool:
+        """Whether the status is one of success."""
+        return 200 <= self.status < 300
 
     @cached_property
     def json(self) -> Any:
         """The decoded body; None if it is no JSON."""
         try:
-            return self.response.json()
+            return json.loads(self.body)
         except ValueError:
             return None
 
@@ -64,14 +71,14 @@ class Answer:
     @property
     def is_fals_own(self) -> bool:
         """Whether fal itself wrote it, not an ingress or a proxy in front of it."""
-        if "x-fal-request-id" in self.response.headers:
+        if "x-fal-request-id" in self.headers:
             return True
         return not self.fields.keys().isdisjoint({"detail", "error_type", "error", "status"})
 
     @property
     def error_type(self) -> str:
         """The class of an infrastructure error (`runner_disconnected` ...), or empty."""
-        found = self.fields.get("error_type") or self.response.headers.get("x-fal-error-type")
+        found = self.fields.get("error_type") or self.headers.get("x-fal-error-type")
         return clean(found, self.secrets) if isinstance(found, str) else ""
 
     @property
@@ -84,7 +91,7 @@ class Answer:
     def retry_advice(self) -> bool | None:
         """Whether fal says that a repetition may help; None: it does not say."""
         for header in _RETRY_HEADERS:
-            word = self.response.headers.get(header, "").strip().lower()
+            word = self.headers.get(header, "").strip().lower()
             if word:
                 return word in {"1", "true", "yes"}
         return None
@@ -92,7 +99,7 @@ class Answer:
     @property
     def retry_after(self) -> timedelta | None:
         """The wait that the answer asks for."""
-        return _retry_after(self.response.headers.get("retry-after", ""))
+        return _retry_after(self.headers.get("retry-after", ""))
 
     @property
     def message(self) -> str:
@@ -107,7 +114,7 @@ class Answer:
     @property
     def metadata(self) -> dict[str, str]:
         """What `ProviderError.metadata` holds of it."""
-        request_id = self.response.headers.get("x-fal-request-id", "")
+        request_id = self.headers.get("x-fal-request-id", "")
         known = {
             "http_status": str(self.status),
             "error_type": self.error_type,
@@ -121,6 +128,13 @@ class Answer:
         if isinstance(detail, dict):
             detail = [detail]
         return [fault for fault in detail if isinstance(fault, dict)] if isinstance(detail, list) else []
+
+
+def secrets_of(authorization: str) -> tuple[str, ...]:
+    """Return the parts of an Authorization header that no text may show."""
+    credentials = authorization.partition(" ")[2]
+    parts = (credentials, *credentials.split(":"))
+    return tuple(part for part in parts if len(part) >= 8)
 
 
 def clean(text: str, secrets: tuple[str, ...] = ()) -> str:

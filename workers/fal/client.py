@@ -45,9 +45,11 @@ class FalClient(fal_client.AsyncClient):
         super().__init__(key=key, default_timeout=timeouts.submit.total_seconds())
         credentials = fal_auth.AuthCredentials("Key", key)
         agent = {"User-Agent": fal_impl.USER_AGENT}
+        self.headers = {**agent, **credentials.as_headers()}
+        """What every request to the queue carries; the key is in it."""
         self._api = httpx.AsyncClient(
             transport=transport,
-            headers={**agent, **credentials.as_headers()},
+            headers=self.headers,
             timeout=timeouts.http(timeouts.submit),
         )
         # The storage is shown a token of its own, never the key.

@@ -29,6 +29,7 @@ from workers.fal.errors import (
 )
 from workers.fal.lanes import AnswerTooLargeError
 from workers.fal.limits import Limits, Timeouts
+from workers.fal.polls import PollLane
 from workers.fal.statuses import status_of
 from workers.fal.transport import FalTransport
 
@@ -85,8 +86,16 @@ class FalGateway:
         # httpx logs the URL of every request at INFO; those hold names of callers' models and requests.
         logging.getLogger("httpx").setLevel(logging.WARNING)
         self._timeouts = timeouts or Timeouts()
+        limits = limits or Limits()
         transport = FalTransport(base_url=base_url, limits=limits)
         self._client = FalClient(key=key, transport=transport, timeouts=self._timeouts)
+        self._polls = PollLane(
+            base_url=base_url,
+            headers=self._client.headers,
+            tls=transport.tls,
+            limits=limits,
+            timeouts=self._timeouts,
+        )
 
     async def submit(self, endpoint: str, arguments: Mapping[str, Any]) -> str:
         """Send one POST and return the request id that fal gave it.
@@ -116,15 +125,10 @@ class FalGateway:
         """
         handle = await self._handle(endpoint, request_id)
         try:
-            response = await handle.client.get(
-                handle.status_url,
-                params={"logs": with_logs},
-                timeout=self._timeouts.http(self._timeouts.poll),
-            )
-        except _BROKEN as error:
+            answer = await self._polls.get(f"{handle.status_url}?logs={'true' if with_logs else 'false'}")
+        except (OSError, AnswerTooLargeError) as error:
             raise PollFailedError(metadata={"type": type(error).__name__}) from error
-        answer = Answer.of(response, response.request)
-        if not response.is_success:
+        if not answer.is_success:
             raise verdicts.on_poll(answer)
         status = status_of(answer)
         if status is None:
@@ -192,6 +196,7 @@ class FalGateway:
 
     async def aclose(self) -> None:
         """Close every connection."""
+        await self._polls.aclose()
         await self._client.aclose()
 
     async def _handle(self, endpoint: str, request_id: str) -> AsyncRequestHandle:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import ssl
 
 #: Seconds an idle connection is kept. Above the pace of polls, below the minute at which proxies hang up.
-_KEEP_ALIVE_SECONDS: Final = 30.0
+KEEP_ALIVE_SECONDS: Final = 30.0
 
 #: Seconds for a request that was given no timeout (fal_client does so for the parts of large uploads).
 _DEFAULT_SECONDS: Final = 300.0
@@ -28,7 +28,7 @@ class Lane:
     """Sends requests over at most *width* connections; the others wait in order.
 
     Every connection is an httpx transport of its own: one pool over all of them looks at each connection
-    for each request, several times over (measured: 2 ms of processor time per poll with 4 connections,
+    for each request, several times over (measured: 2 ms of processor time per request with 4 connections,
     6 ms with 32). Answers come back whole: a connection that breaks while the body is read fails here.
     """
 
@@ -46,7 +46,7 @@ class Lane:
         one = httpx.Limits(
             max_connections=1,
             max_keepalive_connections=1 if reuse else 0,
-            keepalive_expiry=_KEEP_ALIVE_SECONDS,
+            keepalive_expiry=KEEP_ALIVE_SECONDS,
         )
         self._all = [httpx.AsyncHTTPTransport(verify=tls, limits=one) for _ in range(width)]
         self._free = list(self._all)

@@ -37,10 +37,9 @@ class HostRefusedError(RefusedError):
 
 
 class Purpose(enum.Enum):
-    """What a request is for; each has a lane of its own."""
+    """What a request is for; each has a lane of its own. So have polls, which do not come this way (`polls`)."""
 
     SUBMIT = enum.auto()
-    POLL = enum.auto()
     CANCEL = enum.auto()
     TRANSFER = enum.auto()
 
@@ -67,16 +66,16 @@ class FalTransport(httpx.AsyncBaseTransport):
         Raises:
             ValueError: the base URL is no plain `http(s)://host[:port]`.
         """
-        self._base = None if base_url is None else _origin(base_url)
+        self._base = None if base_url is None else origin_of(base_url)
         limits = limits or Limits()
-        tls = httpx.create_ssl_context()
+        self.tls = httpx.create_ssl_context()
+        """What every connection to fal is checked by."""
 
         def lane(width: int, *, reuse: bool = True) -> Lane:
-            return Lane(width, tls=tls, max_bytes=limits.answer_bytes, reuse=reuse)
+            return Lane(width, tls=self.tls, max_bytes=limits.answer_bytes, reuse=reuse)
 
         self._lanes = {
             Purpose.SUBMIT: lane(limits.submits, reuse=False),
-            Purpose.POLL: lane(limits.polls),
             Purpose.CANCEL: lane(limits.cancels),
             Purpose.TRANSFER: lane(limits.transfers),
         }
@@ -146,7 +145,7 @@ def _purpose(request: httpx.Request) -> Purpose:
         case "PUT":
             return Purpose.CANCEL
         case _:
-            return Purpose.POLL if request.url.path.endswith("/status") else Purpose.TRANSFER
+            return Purpose.TRANSFER
 
 
 def _acceptance(answer: Answer) -> httpx.Response:
@@ -159,10 +158,15 @@ def _acceptance(answer: Answer) -> httpx.Response:
     if not is_request_id(request_id):
         raise SubmissionUnknownError("fal accepted the request without naming it.", metadata=answer.metadata)
     urls = dict.fromkeys(("response_url", "status_url", "cancel_url"), "")
-    return httpx.Response(answer.status, headers=answer.response.headers, json={"request_id": request_id, **urls})
+    return httpx.Response(answer.status, headers=answer.headers, json={"request_id": request_id, **urls})
 
 
-def _origin(base_url: str) -> httpx.URL:
+def origin_of(base_url: str) -> httpx.URL:
+    """Return the origin that stands in for fal.
+
+    Raises:
+        ValueError: it is no plain `http(s)://host[:port]`.
+    """
     url = httpx.URL(base_url)
     if url.scheme not in {"http", "https"} or not url.host or url.userinfo or url.query or url.path != "/":
         raise ValueError("The base URL of fal must look like http://127.0.0.1:9000.")

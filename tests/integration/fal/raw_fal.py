@@ -51,6 +51,10 @@ class Exchange:
         head = f"HTTP/1.1 {status} Any\r\nContent-Length: {len(data)}\r\n{lines}\r\n"
         await self.write(head.encode() + data)
 
+    def close(self) -> None:
+        """Close the connection in order, after what was written before."""
+        self._writer.close()
+
     def reset(self) -> None:
         """Break the connection with an RST, after what was written before."""
         sock: socket.socket = self._writer.get_extra_info("socket")
