@@ -1,0 +1,87 @@
+"""A worker that is hit by a signal at one exact point: `python -m tests.chaos.crashing_worker`.
+
+It is `python -m workers` with one method wrapped: before or after the n-th call that matches, the process sends itself
+SIGKILL (or SIGSTOP), so that not one more instruction of it runs. Production code knows nothing of this.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from core.job import Generation
+from core.store.attempts import AttemptStore
+from workers.__main__ import main
+from workers.fal.gateway import FalGateway
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+_PREFIX: Final = "CHAOS_"
+
+
+class Crash(BaseSettings):
+    """Where the signal hits. Read from CHAOS_* environment variables."""
+
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True)
+
+    method: Literal["claim", "record", "finish", "submit", "status", "result", "cancel"]
+    """Of the attempts' store (the first three) or of the gateway to fal."""
+    when: Literal["before", "after"]
+    """On which side of the call."""
+    sees: str = ""
+    """Only calls that are given, or have answered, such a thing: see `words`; empty: all calls."""
+    call: int = 1
+    """The how-manieth of these calls it is."""
+    signal: Literal["SIGKILL", "SIGSTOP"] = "SIGKILL"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that tell a worker of it."""
+        return {f"{_PREFIX}{name.upper()}": str(value) for name, value in self.model_dump().items()}
+
+
+def words(things: Iterable[object]) -> set[str]:
+    """Return what a crash can see of arguments and answers: the states of generations, outcomes, names of types."""
+    found: set[str] = set()
+    for thing in things:
+        found.add(type(thing).__name__)
+        if isinstance(thing, Generation):
+            found.add(thing.state.value)
+        elif isinstance(thing, str):
+            found.add(str(thing))
+    return found
+
+
+def arm(crash: Crash) -> None:
+    """Wrap the method, for the life of this process."""
+    owner = AttemptStore if hasattr(AttemptStore, crash.method) else FalGateway
+    method: Callable[..., Awaitable[Any]] = getattr(owner, crash.method)
+    calls = 0
+
+    def hit_at(*things: object) -> None:
+        nonlocal calls
+        if not crash.sees or crash.sees in words(things):
+            calls += 1
+            if calls == crash.call:
+                os.kill(os.getpid(), signal.Signals[crash.signal])
+
+    @functools.wraps(method)
+    async def wrapped(self: object, *arguments: object, **named: object) -> object:
+        if crash.when == "before":
+            hit_at(*arguments)
+        answer = await method(self, *arguments, **named)
+        if crash.when == "after":
+            hit_at(*arguments, answer)
+        return answer
+
+    setattr(owner, crash.method, wrapped)
+
+
+if __name__ == "__main__":
+    arm(Crash())  # type: ignore[call-arg]  # the environment says it
+    main()

@@ -1,0 +1,184 @@
+"""A scene: workers to be killed, one to take over, and the evidence of what fal was asked and billed."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import sys
+import time
+from collections import Counter
+from datetime import UTC
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+import segue
+from devstack.process import ChildProcess
+from devstack.settings import child_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from pathlib import Path
+
+    from devstack.stack import Stack
+    from segue import aio
+    from tests.chaos.crashing_worker import Crash
+    from tests.chaos.matrix import Row
+
+#: Seconds of a lease: long enough for a busy machine's heartbeats, short enough to wait for.
+LEASE: Final = 2
+#: Settings of every worker, so that what is tested is the behaviour and not the patience.
+QUICK: Final = {
+    "SEGUE_LEASE_SECONDS": str(LEASE),
+    "SEGUE_POLL_SECONDS": "0.1",
+    "SEGUE_POLL_MAX_SECONDS": "0.2",
+    "SEGUE_QUEUE_POLL_MILLISECONDS": "50",
+    "SEGUE_RETRY_DELAY_SECONDS": "0.5",
+}
+#: A time at fal that no test waits for.
+FOR_EVER: Final = 600
+#: Seconds that anything may take before a test gives up.
+PATIENCE: Final = 45
+_LOOK: Final = 0.02
+
+
+class Scene:
+    """One cell of the matrix: its jobs, its workers, its row of the table."""
+
+    def __init__(self, stack: Stack, client: aio.Client, folder: Path, row: Row) -> None:
+        self.stack = stack
+        self.client = client
+        self.row = row
+        self._folder = folder
+        self._name = uuid4().hex
+        self._numbers = itertools.count()
+        self.workers: list[ChildProcess] = []
+
+    async def worker(self, crash: Crash | None = None, **settings: str) -> ChildProcess:
+        """Start a worker, to be hit by *crash* if there is one."""
+        name = f"worker-{len(self.workers) + 1}"
+        process = ChildProcess(
+            name,
+            [sys.executable, "-m", "workers" if crash is None else "tests.chaos.crashing_worker"],
+            log_path=self._folder / f"{name}.log",
+            environment=child_environment(
+                {
+                    **QUICK,
+                    "SEGUE_REDIS_URL": self.stack.redis_url,
+                    **self.stack.fal_environment,
+                    **({} if crash is None else crash.environment),
+                    **settings,
+                }
+            ),
+        )
+        self.workers.append(process)
+        await process.start(r"^worker ready\b")
+        return process
+
+    def spec(self) -> segue.JobSpec:
+        """Describe one more job of this scene: a single generation, known at fal by its arguments."""
+        return segue.model("segue/echo", scene=self._name, number=next(self._numbers))
+
+    async def submit(self, **options: Any) -> segue.Job:
+        """Submit one more job."""
+        return await self.client.submit(self.spec(), **options)
+
+    async def requests(self) -> list[dict[str, Any]]:
+        """Return what fal accepted for this scene."""
+        ledger = await self.stack.emulator.ledger()
+        return [request for request in ledger.requests if request["arguments"].get("scene") == self._name]
+
+    async def until(self, what: Callable[[], Awaitable[bool]], *, within: float = PATIENCE) -> None:
+        """Look again and again until *what* is true."""
+        deadline = time.monotonic() + within
+        while not await what():
+            assert time.monotonic() < deadline, "\n".join(["It did not come true.", *self._tails()])
+            await asyncio.sleep(_LOOK)
+
+    async def until_accepted(self, count: int = 1) -> None:
+        """Wait until fal has accepted so many submits of this scene, whether it has answered them or not."""
+
+        async def reached() -> bool:
+            return len(await self.requests()) >= count
+
+        await self.until(reached)
+
+    async def until_at_fal(self, status: str, count: int = 1) -> None:
+        """Wait until so many requests of this scene have the status at fal."""
+
+        async def reached() -> bool:
+            return len([row for row in await self.requests() if row["status"] == status]) >= count
+
+        await self.until(reached)
+
+    async def until_followed(self, job: segue.Job, status: str) -> None:
+        """Wait until a job's generation has the status at fal, and the worker has written fal's id down."""
+
+        async def written() -> bool:
+            generations = (await self.client.get(job.id)).generations
+            return any(bool(row.provider_request_id) for row in generations)
+
+        await self.until_at_fal(status)
+        await self.until(written)
+
+    async def until_state(self, job: segue.Job, *states: str) -> segue.Job:
+        """Wait until a job is in one of the states, and return it."""
+
+        async def reached() -> bool:
+            return state_of(await self.client.get(job.id)) in states
+
+        await self.until(reached)
+        return await self.client.get(job.id)
+
+    async def ended(self, job: segue.Job) -> segue.Job:
+        """Watch a job to its end, without a gap, and return it."""
+        sequences: list[int] = []
+        try:
+            async with asyncio.timeout(PATIENCE):
+                async for event in self.client.watch(job.id):
+                    sequences.append(event.sequence)
+        except TimeoutError:
+            stuck = await self.client.get(job.id)
+            raise AssertionError("\n".join([f"It is still {state_of(stuck)}.", *self._tails()])) from None
+        assert sequences == list(range(sequences[0], sequences[0] + len(sequences)))
+        return await self.client.get(job.id)
+
+    async def note(self, *jobs: segue.Job, hit: float | None = None) -> Row:
+        """Fill in the row from the jobs as they ended.
+
+        Args:
+            jobs: all jobs of the scene.
+            hit: when the signal hit, seconds since the epoch.
+        """
+        requests = await self.requests()
+        row = self.row
+        ends = Counter(outcome_of(job) for job in jobs)
+        row.outcome = ", ".join(f"{count} {end}" if len(jobs) > 1 else end for end, count in sorted(ends.items()))
+        row.submits = len(requests)
+        row.billed = sum(request["billed"] for request in requests)
+        row.attempts = max(job.attempt for job in jobs)
+        if hit is not None:
+            row.recovery = max(_recovered(job, hit) for job in jobs) - hit
+        return row
+
+    async def close(self) -> None:
+        """End all workers, the frozen ones too."""
+        await asyncio.gather(*(worker.kill() for worker in self.workers))
+
+    def _tails(self) -> Sequence[str]:
+        return [worker.tail() for worker in self.workers]
+
+
+def state_of(job: segue.Job) -> str:
+    """Return a job's state in a word."""
+    return segue.JobState.Name(job.state).removeprefix("JOB_STATE_")
+
+
+def outcome_of(job: segue.Job) -> str:
+    """Return how a job ended: its state, and why it failed."""
+    return f"{state_of(job)} ({job.error.reason})" if job.error.reason else state_of(job)
+
+
+def _recovered(job: segue.Job, hit: float) -> float:
+    """Return when the job was in good hands again: when its next attempt started, or else when it ended."""
+    starts = (attempt.start_time.ToDatetime(UTC).timestamp() for attempt in job.attempts)
+    return min((start for start in starts if start > hit), default=job.end_time.ToDatetime(UTC).timestamp())
