@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from typing import TYPE_CHECKING, Annotated, Final, Literal, NoReturn, TypeVar
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +17,16 @@ if TYPE_CHECKING:
 
 #: Where Redis is when nobody says so: the devstack and docker compose always do.
 DEFAULT_REDIS_URL: Final = "redis://127.0.0.1:6379/0"
+
+Weight = Annotated[float, Field(ge=0.001, le=1000)]
+
+
+def _from_json(value: object) -> object:
+    """Return what a JSON text says. pydantic-settings would do it too, but raises no ValidationError for bad JSON."""
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise ValueError("must be a JSON object") from error
 
 
 class StoreSettings(BaseSettings):
@@ -33,7 +44,7 @@ class StoreSettings(BaseSettings):
     """Events of a job that are kept for watchers who come back, about; older ones are cut off."""
     redis_timeout_seconds: float = Field(default=5, gt=0, le=60)
     """How long one call to Redis may take."""
-    tenant_weights: dict[str, Annotated[float, Field(ge=0.001, le=1000)]] = Field(default_factory=dict)
+    tenant_weights: Annotated[dict[str, Weight], NoDecode, BeforeValidator(_from_json)] = Field(default_factory=dict)
     """The shares of tenants inside a priority class: a JSON object such as {"acme": 3}; others have 1."""
 
 
