@@ -74,7 +74,13 @@ async def serving(settings: Settings) -> AsyncIterator[Serving]:
         probe = RedisProbe(url, health)
         resources.push_async_callback(probe.close)
 
-        jobs = Jobs(redis, hub, prefix=settings.key_prefix, events_per_job=settings.events_per_job)
+        jobs = Jobs(
+            redis,
+            hub,
+            prefix=settings.key_prefix,
+            events_per_job=settings.events_per_job,
+            weights=settings.tenant_weights,
+        )
         server = _build(settings, jobs, health)
         address = _bind(server, settings)
         hub.start()
@@ -88,7 +94,7 @@ async def serving(settings: Settings) -> AsyncIterator[Serving]:
 def _build(settings: Settings, jobs: Jobs, health: Health) -> grpc.aio.Server:
     server = grpc.aio.server(interceptors=interceptors(), options=server_options(settings))
     add_JobServiceServicer_to_server(JobServicer(jobs, settings), server)
-    add_SystemServiceServicer_to_server(SystemServicer(), server)
+    add_SystemServiceServicer_to_server(SystemServicer(jobs, settings), server)
     health.add_to(server)
     if settings.reflection:
         add_reflection(server, [*filter(None, SERVICES), HEALTH])

@@ -76,6 +76,16 @@ class Settings(ProcessSettings):
         return timedelta(seconds=self.time_limit_default_seconds)
 
     @property
+    def time_limit_max(self) -> timedelta:
+        """The longest time limit a job may ask for."""
+        return timedelta(seconds=self.time_limit_max_seconds)
+
+    @property
+    def retention_max(self) -> timedelta:
+        """The longest that a finished job may ask to be kept."""
+        return timedelta(seconds=self.retention_max_seconds)
+
+    @property
     def retention_default(self) -> timedelta:
         """How long a finished job is kept that does not say."""
         return timedelta(seconds=self.retention_default_seconds)

@@ -1,4 +1,4 @@
-"""JobService: submits, shows, watches and cancels jobs."""
+"""JobService: submits, shows, watches and changes jobs and batches."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from contextlib import aclosing
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from core.job import JobId
+from core.job import BatchId, JobId
 from segue.v1 import job_service_pb2 as pb
 from segue.v1.job_service_pb2_grpc import JobServiceServicer
-from server.servicers.pending import not_offered, stream_not_offered
+from server.servicers.pending import stream_not_offered
 from server.statuses import status_of
 from server.tenants import current_tenant
 from server.translate.jobs import batch_to_proto, job_to_proto
@@ -20,14 +20,21 @@ from server.translate.requests import (
     heartbeat_from_proto,
     page_size_from_proto,
     submission_from_proto,
+    wait_from_proto,
 )
 from server.validation.requests import (
+    check_batch_id,
     check_batch_submit,
+    check_filter,
     check_job_id,
     check_list_jobs,
+    check_release_job,
+    check_retry_job,
     check_submit_job,
+    check_wait_job,
     check_watch_job,
 )
+from server.waiting import ended
 from server.watch import watched
 
 if TYPE_CHECKING:
@@ -35,6 +42,7 @@ if TYPE_CHECKING:
     from typing import Final
 
     from core.jobs import Jobs
+    from segue.v1 import job_pb2
     from server.settings import Settings
     from server.types import Context
 
@@ -82,8 +90,7 @@ class JobServicer(JobServiceServicer):
     async def GetJob(self, request: pb.GetJobRequest, context: Context) -> pb.GetJobResponse:
         """Return a job as it stands."""
         check_job_id(request.job_id)
-        job, position = await self._jobs.get(current_tenant(), JobId(request.job_id))
-        return pb.GetJobResponse(job=job_to_proto(job, position=position))
+        return pb.GetJobResponse(job=await self._current(JobId(request.job_id)))
 
     async def ListJobs(self, request: pb.ListJobsRequest, context: Context) -> pb.ListJobsResponse:
         """Return a page of jobs."""
@@ -98,6 +105,14 @@ class JobServicer(JobServiceServicer):
         return pb.ListJobsResponse(
             jobs=map(job_to_proto, listed.jobs), next_page_token=page_token_to_proto(request, listed.next_before)
         )
+
+    async def WaitJob(self, request: pb.WaitJobRequest, context: Context) -> pb.WaitJobResponse:
+        """Return a job when it has ended, or as it stands after a while."""
+        check_wait_job(request)
+        job_id, timeout = JobId(request.job_id), wait_from_proto(request)
+        if timeout:
+            await ended(self._jobs.follow(current_tenant(), job_id, after=0, heartbeat=timeout), timeout=timeout)
+        return pb.WaitJobResponse(job=await self._current(job_id))
 
     async def WatchJob(self, request: pb.WatchJobRequest, context: Context) -> AsyncIterator[pb.WatchJobResponse]:
         """Stream what happens to a job."""
@@ -116,12 +131,58 @@ class JobServicer(JobServiceServicer):
         check_job_id(request.job_id)
         return pb.CancelJobResponse(job=job_to_proto(await self._jobs.cancel(current_tenant(), JobId(request.job_id))))
 
-    WaitJob = not_offered
-    RetryJob = not_offered
-    ReleaseJob = not_offered
-    DeleteJob = not_offered
-    GetBatch = not_offered
+    async def CancelJobs(self, request: pb.CancelJobsRequest, context: Context) -> pb.CancelJobsResponse:
+        """Cancel the jobs that a filter finds."""
+        check_filter(request.filter)
+        cancelled, more = await self._jobs.cancel_where(current_tenant(), filter_from_proto(request.filter))
+        return pb.CancelJobsResponse(cancelled_count=cancelled, more=more)
+
+    async def RetryJob(self, request: pb.RetryJobRequest, context: Context) -> pb.RetryJobResponse:
+        """Give a failed or cancelled job another round of attempts."""
+        check_retry_job(request)
+        retried = await self._jobs.retry(
+            current_tenant(),
+            JobId(request.job_id),
+            request_id=request.request_id,
+            digest=digest_of(request) if request.request_id else "",
+            resubmit_unknown=request.resubmit_unknown,
+        )
+        return pb.RetryJobResponse(job=job_to_proto(retried.job), deduplicated=retried.deduplicated)
+
+    async def RetryJobs(self, request: pb.RetryJobsRequest, context: Context) -> pb.RetryJobsResponse:
+        """Give the failed and cancelled jobs that a filter finds another round of attempts."""
+        check_filter(request.filter)
+        retried, more = await self._jobs.retry_where(
+            current_tenant(), filter_from_proto(request.filter), resubmit_unknown=request.resubmit_unknown
+        )
+        return pb.RetryJobsResponse(retried_count=retried, more=more)
+
+    async def ReleaseJob(self, request: pb.ReleaseJobRequest, context: Context) -> pb.ReleaseJobResponse:
+        """Let held jobs go."""
+        check_release_job(request)
+        released = await self._jobs.release(current_tenant(), [JobId(job_id) for job_id in request.job_ids])
+        return pb.ReleaseJobResponse(jobs=(job_to_proto(job, with_spec=False) for job in released))
+
+    async def DeleteJob(self, request: pb.DeleteJobRequest, context: Context) -> pb.DeleteJobResponse:
+        """Forget a finished job."""
+        check_job_id(request.job_id)
+        await self._jobs.delete(current_tenant(), JobId(request.job_id))
+        return pb.DeleteJobResponse()
+
+    async def GetBatch(self, request: pb.GetBatchRequest, context: Context) -> pb.GetBatchResponse:
+        """Return a batch as it stands."""
+        check_batch_id(request.batch_id)
+        batch = await self._jobs.get_batch(current_tenant(), BatchId(request.batch_id))
+        return pb.GetBatchResponse(batch=batch_to_proto(batch))
+
+    async def CancelBatch(self, request: pb.CancelBatchRequest, context: Context) -> pb.CancelBatchResponse:
+        """Cancel the jobs of a batch that have not ended."""
+        check_batch_id(request.batch_id)
+        batch, cancelled = await self._jobs.cancel_batch(current_tenant(), BatchId(request.batch_id))
+        return pb.CancelBatchResponse(batch=batch_to_proto(batch), cancelled_count=cancelled)
+
     WatchBatch = stream_not_offered
-    CancelBatch = not_offered
-    CancelJobs = not_offered
-    RetryJobs = not_offered
+
+    async def _current(self, job_id: JobId) -> job_pb2.Job:
+        job, position = await self._jobs.get(current_tenant(), job_id)
+        return job_to_proto(job, position=position)

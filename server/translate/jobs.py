@@ -18,9 +18,10 @@ from server.translate.enums import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime, timedelta
 
-    from core.job import Attempt, Batch, Generation, Job, JobError, Progress
+    from core.job import Attempt, Batch, Generation, Job, JobError, JobState, Progress
     from core.store.jobs import QueuePosition
 
 
@@ -112,13 +113,16 @@ def batch_to_proto(batch: Batch) -> job_pb2.Batch:
         id=batch.id,
         display_name=batch.display_name,
         job_count=batch.job_count,
-        state_counts=(
-            job_pb2.StateCount(state=STATE_TO_PROTO[state], count=count) for state, count in batch.state_counts.items()
-        ),
+        state_counts=state_counts_to_proto(batch.state_counts),
         fraction=batch.fraction,
         create_time=timestamp_to_proto(batch.create_time),
         end_time=_timestamp(batch.end_time),
     )
+
+
+def state_counts_to_proto(counts: Mapping[JobState, int]) -> list[job_pb2.StateCount]:
+    """Return how many jobs stand in which state."""
+    return [job_pb2.StateCount(state=STATE_TO_PROTO[state], count=count) for state, count in counts.items()]
 
 
 def timestamp_to_proto(when: datetime) -> Timestamp:

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from core.job import JobKind, Submission
 from core.store.listing import Filter
+from server.limits import (
+    DEFAULT_ATTEMPTS,
+    DEFAULT_HEARTBEAT,
+    DEFAULT_PAGE,
+    DEFAULT_PRIORITY,
+    DEFAULT_WAIT,
+    LARGEST_PAGE,
+)
 from server.translate.enums import KIND_FROM_PROTO, STATE_FROM_PROTO, UNKNOWN_SUBMISSION_FROM_PROTO
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
+    from google.protobuf.timestamp_pb2 import Timestamp
 
     from segue.v1 import job_service_pb2 as pb
     from server.settings import Settings
 
-#: Taken where a submission is silent.
-DEFAULT_PRIORITY: Final = 5
-DEFAULT_ATTEMPTS: Final = 3
-DEFAULT_HEARTBEAT: Final = timedelta(seconds=15)
-DEFAULT_PAGE: Final = 20
-LARGEST_PAGE: Final = 100
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def submission_from_proto(request: pb.SubmitJobRequest, settings: Settings) -> Submission:
@@ -39,6 +43,12 @@ def submission_from_proto(request: pb.SubmitJobRequest, settings: Settings) -> S
         max_attempts=request.max_attempts if request.HasField("max_attempts") else DEFAULT_ATTEMPTS,
         hold=request.hold,
         on_unknown_submission=UNKNOWN_SUBMISSION_FROM_PROTO[request.on_unknown_submission],
+        schedule_time=_not_before(request.schedule_time) if request.HasField("schedule_time") else None,
+        longest_wait=(
+            request.expire_if_not_started_after.ToTimedelta()
+            if request.HasField("expire_if_not_started_after")
+            else None
+        ),
     )
 
 
@@ -51,8 +61,8 @@ def digest_of(request: Message) -> str:
     return hashlib.sha256(request.DESCRIPTOR.full_name.encode() + b"\0" + content).hexdigest()
 
 
-def filter_from_proto(request: pb.ListJobsRequest) -> Filter:
-    """Return which jobs shall be listed."""
+def filter_from_proto(request: pb.JobFilter | pb.ListJobsRequest) -> Filter:
+    """Return which jobs are meant."""
     return Filter(
         owner=request.owner,
         states=frozenset(STATE_FROM_PROTO[state] for state in request.states),
@@ -72,3 +82,13 @@ def page_size_from_proto(request: pb.ListJobsRequest) -> int:
 def heartbeat_from_proto(request: pb.WatchJobRequest) -> timedelta:
     """Return how long a watch may be silent."""
     return request.heartbeat_interval.ToTimedelta() if request.HasField("heartbeat_interval") else DEFAULT_HEARTBEAT
+
+
+def wait_from_proto(request: pb.WaitJobRequest) -> timedelta:
+    """Return how long to wait for the end of a job."""
+    return request.timeout.ToTimedelta() if request.HasField("timeout") else DEFAULT_WAIT
+
+
+def _not_before(when: Timestamp) -> datetime:
+    """Return the first whole millisecond that is not before an instant: a job keeps its times so."""
+    return _EPOCH + timedelta(seconds=when.seconds, milliseconds=-(-when.nanos // 1_000_000))

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
 
+from server.limits import DATA_CHARACTERS, ID_CHARACTERS, LABEL_VALUE_CHARACTERS, LABELS, URL_CHARACTERS
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from datetime import timedelta
 
     from google.protobuf.duration_pb2 import Duration
     from google.protobuf.timestamp_pb2 import Timestamp
 
     from server.validation.findings import Findings
-
-#: Characters of an http(s) URL.
-URL_CHARACTERS: Final = 4096
-#: Characters of a data: URI.
-DATA_CHARACTERS: Final = 8 << 20
-#: Characters of a job's or batch's id; ours are 36.
-ID_CHARACTERS: Final = 64
-LABELS: Final = 32
-LABEL_VALUE_CHARACTERS: Final = 255
-OWNER_CHARACTERS: Final = 128
 
 _REQUEST_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 _LABEL: Final = re.compile(r"[a-z0-9._/-]{1,63}")
@@ -69,18 +63,21 @@ def check_known(found: Findings, path: str, value: int, known: Collection[int]) 
         found.add(path, f"is not a known value: {value}")
 
 
-def check_duration(found: Findings, path: str, value: Duration, shortest: float, longest: float) -> None:
-    """Limit a length of time; the bounds are in seconds."""
+def check_duration(found: Findings, path: str, value: Duration, shortest: timedelta, longest: timedelta) -> None:
+    """Limit a length of time."""
+    least, most, seconds = shortest.total_seconds(), longest.total_seconds(), seconds_of(value)
     if not -1_000_000_000 < value.nanos < 1_000_000_000:
         found.add(path, "is not a duration: nanos must be below one second")
-    elif not shortest <= seconds_of(value) <= longest:
-        found.add(path, f"must be {shortest:g} s to {longest:g} s; is {seconds_of(value):g} s")
+    elif not least <= seconds <= most:
+        found.add(path, f"must be {least:.10g} s to {most:.10g} s; is {seconds:.10g} s")
 
 
-def check_timestamp(found: Findings, path: str, value: Timestamp) -> None:
-    """Require an instant."""
+def check_timestamp(found: Findings, path: str, value: Timestamp, *, ahead: timedelta | None = None) -> None:
+    """Require an instant, and limit how far *ahead* of now it may lie."""
     if not (_TIMES[0] <= value.seconds <= _TIMES[1] and 0 <= value.nanos < 1_000_000_000):
         found.add(path, "is not a timestamp: must lie in the years 1 to 9999")
+    elif ahead is not None and value.ToDatetime(UTC) > datetime.now(UTC) + ahead:
+        found.add(path, f"must be at most {ahead.days} days ahead; is {value.ToJsonString()}")
 
 
 def check_labels(found: Findings, path: str, labels: Mapping[str, str]) -> None:

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from server.limits import (
+    ATTEMPTS,
+    BATCH_JOBS,
+    HEARTBEATS,
+    NAME_CHARACTERS,
+    OWNER_CHARACTERS,
+    PRIORITIES,
+    SCHEDULE_AHEAD,
+    SHORTEST,
+    START_WAITS,
+    TOKEN_CHARACTERS,
+    WAITS,
+)
 from server.translate.enums import KIND_FROM_PROTO, STATE_FROM_PROTO, UNKNOWN_SUBMISSION_FROM_PROTO
 from server.validation.fields import (
-    OWNER_CHARACTERS,
     check_duration,
     check_id,
     check_known,
@@ -17,21 +29,12 @@ from server.validation.fields import (
     check_timestamp,
 )
 from server.validation.findings import Findings
-from server.validation.specs import NAME_CHARACTERS, check_spec
+from server.validation.specs import check_spec
 
 if TYPE_CHECKING:
     from core.errors import SegueError
     from segue.v1 import job_service_pb2 as pb
     from server.settings import Settings
-
-#: Jobs of one batch.
-BATCH_JOBS: Final = 1000
-#: Characters of a page token; ours have 32.
-TOKEN_CHARACTERS: Final = 256
-#: Seconds between heartbeats of a watch.
-HEARTBEATS: Final = (5, 60)
-#: The shortest time limit and retention, in seconds.
-SHORTEST: Final = 1
 
 
 def check_submit_job(request: pb.SubmitJobRequest, settings: Settings) -> None:
@@ -85,6 +88,17 @@ def check_job_id(job_id: str) -> None:
     found.raise_if_any()
 
 
+def check_batch_id(batch_id: str) -> None:
+    """Check the id in a request for one batch.
+
+    Raises:
+        InvalidRequestError: it cannot be one.
+    """
+    found = Findings()
+    check_id(found, "batch_id", batch_id)
+    found.raise_if_any()
+
+
 def check_list_jobs(request: pb.ListJobsRequest) -> None:
     """Check the filters and the page.
 
@@ -92,21 +106,63 @@ def check_list_jobs(request: pb.ListJobsRequest) -> None:
         InvalidRequestError: with every fault.
     """
     found = Findings()
-    check_length(found, "owner", request.owner, OWNER_CHARACTERS)
-    for index, state in enumerate(request.states):
-        check_known(found, f"states[{index}]", state, STATE_FROM_PROTO)
-    for index, kind in enumerate(request.kinds):
-        check_known(found, f"kinds[{index}]", kind, KIND_FROM_PROTO)
-    if request.batch_id:
-        check_id(found, "batch_id", request.batch_id)
-    check_labels(found, "labels", request.labels)
-    if request.HasField("create_time_from"):
-        check_timestamp(found, "create_time_from", request.create_time_from)
-    if request.HasField("create_time_to"):
-        check_timestamp(found, "create_time_to", request.create_time_to)
+    _check_filter(found, "", request)
     if request.page_size < 0:
         found.add("page_size", f"must not be negative; is {request.page_size}")
     check_length(found, "page_token", request.page_token, TOKEN_CHARACTERS)
+    found.raise_if_any()
+
+
+def check_filter(wanted: pb.JobFilter) -> None:
+    """Check which jobs shall be changed: all of them at once is nobody's wish.
+
+    Raises:
+        InvalidRequestError: with every fault.
+    """
+    found = Findings()
+    if not wanted.ListFields():
+        found.add("filter", "is required: set at least one condition")
+    _check_filter(found, "filter.", wanted)
+    found.raise_if_any()
+
+
+def check_retry_job(request: pb.RetryJobRequest) -> None:
+    """Check which job shall be tried again.
+
+    Raises:
+        InvalidRequestError: with every fault.
+    """
+    found = Findings()
+    check_id(found, "job_id", request.job_id)
+    check_request_id(found, "request_id", request.request_id)
+    found.raise_if_any()
+
+
+def check_release_job(request: pb.ReleaseJobRequest) -> None:
+    """Check which jobs shall be let go.
+
+    Raises:
+        InvalidRequestError: with every fault.
+    """
+    found = Findings()
+    if not 1 <= len(request.job_ids) <= BATCH_JOBS:
+        found.add("job_ids", f"must be 1 to {BATCH_JOBS} ids; are {len(request.job_ids)}")
+        found.raise_if_any()
+    for index, job_id in enumerate(request.job_ids):
+        check_id(found, f"job_ids[{index}]", job_id)
+    found.raise_if_any()
+
+
+def check_wait_job(request: pb.WaitJobRequest) -> None:
+    """Check how long shall be waited.
+
+    Raises:
+        InvalidRequestError: with every fault.
+    """
+    found = Findings()
+    check_id(found, "job_id", request.job_id)
+    if request.HasField("timeout"):
+        check_duration(found, "timeout", request.timeout, *WAITS)
     found.raise_if_any()
 
 
@@ -136,13 +192,33 @@ def _check_item(found: Findings, prefix: str, request: pb.SubmitJobRequest, sett
 def _check_job(found: Findings, prefix: str, request: pb.SubmitJobRequest, settings: Settings) -> None:
     check_spec(found, f"{prefix}spec", request.spec)
     if request.HasField("priority"):
-        check_range(found, f"{prefix}priority", request.priority, 1, 10)
+        check_range(found, f"{prefix}priority", request.priority, *PRIORITIES)
     check_length(found, f"{prefix}owner", request.owner, OWNER_CHARACTERS)
     check_labels(found, f"{prefix}labels", request.labels)
     if request.HasField("time_limit"):
-        check_duration(found, f"{prefix}time_limit", request.time_limit, SHORTEST, settings.time_limit_max_seconds)
+        check_duration(found, f"{prefix}time_limit", request.time_limit, SHORTEST, settings.time_limit_max)
     if request.HasField("retention"):
-        check_duration(found, f"{prefix}retention", request.retention, SHORTEST, settings.retention_max_seconds)
+        check_duration(found, f"{prefix}retention", request.retention, SHORTEST, settings.retention_max)
     if request.HasField("max_attempts"):
-        check_range(found, f"{prefix}max_attempts", request.max_attempts, 1, 10)
+        check_range(found, f"{prefix}max_attempts", request.max_attempts, *ATTEMPTS)
+    if request.HasField("schedule_time"):
+        check_timestamp(found, f"{prefix}schedule_time", request.schedule_time, ahead=SCHEDULE_AHEAD)
+    if request.HasField("expire_if_not_started_after"):
+        path = f"{prefix}expire_if_not_started_after"
+        check_duration(found, path, request.expire_if_not_started_after, *START_WAITS)
     check_known(found, f"{prefix}on_unknown_submission", request.on_unknown_submission, UNKNOWN_SUBMISSION_FROM_PROTO)
+
+
+def _check_filter(found: Findings, prefix: str, wanted: pb.JobFilter | pb.ListJobsRequest) -> None:
+    check_length(found, f"{prefix}owner", wanted.owner, OWNER_CHARACTERS)
+    for index, state in enumerate(wanted.states):
+        check_known(found, f"{prefix}states[{index}]", state, STATE_FROM_PROTO)
+    for index, kind in enumerate(wanted.kinds):
+        check_known(found, f"{prefix}kinds[{index}]", kind, KIND_FROM_PROTO)
+    if wanted.batch_id:
+        check_id(found, f"{prefix}batch_id", wanted.batch_id)
+    check_labels(found, f"{prefix}labels", wanted.labels)
+    if wanted.HasField("create_time_from"):
+        check_timestamp(found, f"{prefix}create_time_from", wanted.create_time_from)
+    if wanted.HasField("create_time_to"):
+        check_timestamp(found, f"{prefix}create_time_to", wanted.create_time_to)

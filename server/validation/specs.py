@@ -8,6 +8,16 @@ from typing import TYPE_CHECKING, Final
 
 from core.models import DEFAULT_TRANSITION_MODEL, TRANSITION_MODELS
 from segue.v1 import spec_pb2
+from server.limits import (
+    ARGUMENTS_BYTES,
+    ARGUMENTS_DEPTH,
+    ENDPOINT_CHARACTERS,
+    NAME_CHARACTERS,
+    PROMPT_CHARACTERS,
+    SCRIPT_BYTES,
+    SERVED_KINDS,
+    USABLE_MODELS,
+)
 from server.validation.fields import check_known, check_length, check_url, seconds_of
 
 if TYPE_CHECKING:
@@ -16,14 +26,6 @@ if TYPE_CHECKING:
     from core.models import TransitionModel
     from server.validation.findings import Findings
 
-NAME_CHARACTERS: Final = 200
-PROMPT_CHARACTERS: Final = 2500
-ENDPOINT_CHARACTERS: Final = 256
-#: Bytes of a model's arguments, serialised.
-ARGUMENTS_BYTES: Final = 1 << 20
-#: Levels of a model's arguments.
-ARGUMENTS_DEPTH: Final = 32
-
 _TRANSITION_TYPES: Final = frozenset(spec_pb2.TransitionType.values())
 #: owner/app, or owner/app/path.
 _ENDPOINT: Final = re.compile(r"[a-z0-9][a-z0-9_-]*(/[A-Za-z0-9][A-Za-z0-9._-]*){1,8}")
@@ -31,15 +33,18 @@ _ENDPOINT: Final = re.compile(r"[a-z0-9][a-z0-9_-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)
 
 def check_spec(found: Findings, path: str, spec: spec_pb2.JobSpec) -> None:
     """Check a spec of any kind."""
-    match spec.WhichOneof("kind"):
+    kind = spec.WhichOneof("kind")
+    match kind:
+        case None:
+            found.add(path, f"is required: set one of {', '.join(SERVED_KINDS)}")
         case "transition":
             _check_transition(found, f"{path}.transition", spec.transition)
         case "model":
             _check_model(found, f"{path}.model", spec.model)
-        case None:
-            found.add(path, "is required: set one of transition, model")
-        case kind:
-            found.add_unserved(f"{path}.{kind}")
+        case "script_video":
+            _check_script_video(found, f"{path}.script_video", spec.script_video)
+    if kind is not None and kind not in SERVED_KINDS:
+        found.add_unserved(f"{path}.{kind}")
 
 
 def _check_transition(found: Findings, path: str, spec: spec_pb2.TransitionSpec) -> None:
@@ -82,7 +87,7 @@ def _check_model_of_transition(
 
 
 def _usable_models() -> str:
-    return ", ".join(endpoint for endpoint, model in TRANSITION_MODELS.items() if model.tail_field)
+    return ", ".join(model.endpoint for model in USABLE_MODELS)
 
 
 def _note_unserved(found: Findings, path: str, spec: spec_pb2.TransitionSpec) -> None:
@@ -95,6 +100,12 @@ def _note_unserved(found: Findings, path: str, spec: spec_pb2.TransitionSpec) ->
         found.add_unserved(f"{path}.music")
     if spec.voiceover.enabled:
         found.add_unserved(f"{path}.voiceover")
+
+
+def _check_script_video(found: Findings, path: str, spec: spec_pb2.ScriptVideoSpec) -> None:
+    size = len(spec.script_content.encode())
+    if size > SCRIPT_BYTES:
+        found.add(f"{path}.script_content", f"must be at most {SCRIPT_BYTES} bytes; are {size}")
 
 
 def _check_model(found: Findings, path: str, spec: spec_pb2.ModelSpec) -> None:

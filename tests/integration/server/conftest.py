@@ -13,6 +13,7 @@ from core.job import JobKind
 from core.store.attempts import AttemptStore, KindRule, Policy
 from core.store.connection import connect
 from segue.v1.job_service_pb2_grpc import JobServiceStub
+from segue.v1.system_service_pb2_grpc import SystemServiceStub
 from server.app import serving
 from server.settings import Settings
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from segue.v1.job_service_pb2_grpc import JobServiceAsyncStub
+    from segue.v1.system_service_pb2_grpc import SystemServiceAsyncStub
     from server.app import Serving
 
 
@@ -53,6 +55,11 @@ async def channel(server: Serving) -> AsyncIterator[aio.Channel]:
 @pytest.fixture
 def jobs(channel: aio.Channel) -> JobServiceAsyncStub:
     return JobServiceStub(channel)
+
+
+@pytest.fixture
+def system(channel: aio.Channel) -> SystemServiceAsyncStub:
+    return SystemServiceStub(channel)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from grpc import StatusCode
 
 from segue.v1 import job_pb2, spec_pb2, system_service_pb2
 from segue.v1 import job_service_pb2 as pb
-from segue.v1.system_service_pb2_grpc import SystemServiceStub
 from tests.integration.server.answers import refused
 from tests.unit.server.requests import submit, submit_model
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from grpc import aio
 
     from segue.v1.job_service_pb2_grpc import JobServiceAsyncStub
+    from segue.v1.system_service_pb2_grpc import SystemServiceAsyncStub
 
 
 def stamp(when: datetime) -> Timestamp:
@@ -43,9 +43,9 @@ async def all_pages(jobs: JobServiceAsyncStub, **filters: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("job_id", ["nobody", "01a1f895-6857-77b9-8b18-149aec8c16b4", "a:b\n*"])
-@pytest.mark.parametrize("method", ["GetJob", "CancelJob"])
+@pytest.mark.parametrize("method", ["GetJob", "CancelJob", "RetryJob", "DeleteJob"])
 async def test_a_job_that_is_none_is_not_found(jobs: JobServiceAsyncStub, method: str, job_id: str) -> None:
-    request = {"GetJob": pb.GetJobRequest, "CancelJob": pb.CancelJobRequest}[method](job_id=job_id)
+    request = getattr(pb, f"{method}Request")(job_id=job_id)
 
     refusal = await refused(getattr(jobs, method)(request))
 
@@ -137,24 +137,13 @@ async def test_a_token_is_only_good_with_its_filters(jobs: JobServiceAsyncStub) 
         assert (refusal.code, refusal.paths) == (StatusCode.INVALID_ARGUMENT, ["page_token"])
 
 
-@pytest.mark.parametrize(
-    "name", ["WaitJob", "RetryJob", "ReleaseJob", "DeleteJob", "GetBatch", "WatchBatch", "CancelBatch"]
-)
-async def test_methods_of_later_say_so(jobs: JobServiceAsyncStub, name: str) -> None:
-    call = getattr(jobs, name)(getattr(pb, f"{name}Request")())
-
-    refusal = await refused(call.read() if name == "WatchBatch" else call)
-
-    assert (refusal.code, refusal.reason) == (StatusCode.UNIMPLEMENTED, "NOT_IMPLEMENTED")
-
-
-@pytest.mark.parametrize("name", ["GetStats", "ListWorkers", "GetCapabilities"])
-async def test_system_methods_of_later_say_so(channel: aio.Channel, name: str) -> None:
-    call = getattr(SystemServiceStub(channel), name)(getattr(system_service_pb2, f"{name}Request")())
-
-    refusal = await refused(call)
-
-    assert (refusal.code, refusal.reason) == (StatusCode.UNIMPLEMENTED, "NOT_IMPLEMENTED")
+async def test_methods_of_later_say_so(jobs: JobServiceAsyncStub, system: SystemServiceAsyncStub) -> None:
+    for call in (
+        jobs.WatchBatch(pb.WatchBatchRequest()).read(),
+        system.ListWorkers(system_service_pb2.ListWorkersRequest()),
+    ):
+        refusal = await refused(call)
+        assert (refusal.code, refusal.reason) == (StatusCode.UNIMPLEMENTED, "NOT_IMPLEMENTED")
 
 
 async def test_a_method_that_does_not_exist_is_unimplemented(channel: aio.Channel) -> None:

@@ -115,6 +115,7 @@ async def test_a_server_without_redis_waits_for_it(make_server: Callable[..., Ch
         ({"SEGUE_LISTEN": "nonsense"}, "SEGUE_LISTEN"),
         ({"SEGUE_AUTH": "magic"}, "SEGUE_AUTH"),
         ({"SEGUE_GRACE_SECONDS": "-1"}, "SEGUE_GRACE_SECONDS"),
+        ({"SEGUE_TENANT_WEIGHTS": "acme=3"}, "SEGUE_TENANT_WEIGHTS: must be a JSON object"),
     ],
 )
 async def test_a_wrong_setting_is_told_in_one_line(

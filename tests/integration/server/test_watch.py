@@ -14,21 +14,15 @@ from segue.v1 import job_service_pb2 as pb
 from segue.v1.job_service_pb2_grpc import JobServiceStub
 from tests.integration.server.answers import watched
 from tests.integration.server.conftest import running
+from tests.integration.server.life import claimed
 from tests.unit.server.requests import submit
 
 if TYPE_CHECKING:
-    from core.job import Job
     from core.store.attempts import AttemptStore
     from segue.v1.job_service_pb2_grpc import JobServiceAsyncStub
     from server.settings import Settings
 
 RESULT = job_pb2.JobResult(artifacts=[job_pb2.Artifact(url="https://v3.fal.media/v.mp4")])
-
-
-async def claimed(worker: AttemptStore) -> Job:
-    job = await worker.claim("worker", "nonce")
-    assert job is not None
-    return job
 
 
 async def finished(jobs: JobServiceAsyncStub, worker: AttemptStore) -> JobId:

@@ -50,3 +50,17 @@ def test_the_help_tells_every_setting_with_its_meaning() -> None:
         assert f"SEGUE_{name.upper()}=" in text
         assert field.description
         assert field.description in text
+
+
+def test_weights_of_tenants_are_a_json_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEGUE_TENANT_WEIGHTS", '{"acme": 3, "other": 0.5}')
+
+    assert Settings().tenant_weights == {"acme": 3, "other": 0.5}
+
+
+@pytest.mark.parametrize("weights", ["acme=3", "[]", '{"acme": 0}', '{"acme": 1001}', '{"acme": "much"}', '{"a": NaN}'])
+def test_wrong_weights_are_refused(monkeypatch: pytest.MonkeyPatch, weights: str) -> None:
+    monkeypatch.setenv("SEGUE_TENANT_WEIGHTS", weights)
+
+    with pytest.raises(ValidationError, match="tenant_weights"):
+        Settings()

@@ -9,6 +9,8 @@ from core.events.event import Event, LogWritten, ProgressMade, StateChanged
 from core.events.follow import Quiet, Snapshot
 from core.job import (
     DEFAULT_TENANT,
+    Attempt,
+    AttemptOutcome,
     Batch,
     BatchId,
     CancelOutcome,
@@ -36,6 +38,7 @@ from server.translate.requests import (
     heartbeat_from_proto,
     page_size_from_proto,
     submission_from_proto,
+    wait_from_proto,
 )
 from tests.unit.server.requests import submit, submit_model
 
@@ -93,6 +96,7 @@ def job(**changes: Any) -> Job:
         (UnknownSubmission, enums.UNKNOWN_SUBMISSION_TO_PROTO, job_pb2.UnknownSubmissionPolicy.values()),
         (GenerationState, enums.GENERATION_STATE_TO_PROTO, job_pb2.GenerationState.values()),
         (CancelOutcome, enums.CANCEL_OUTCOME_TO_PROTO, job_pb2.CancelOutcome.values()),
+        (AttemptOutcome, enums.ATTEMPT_OUTCOME_TO_PROTO, job_pb2.AttemptOutcome.values()),
     ],
 )
 def test_every_member_of_an_enum_has_its_own_number(
@@ -113,6 +117,19 @@ def test_a_bare_submission_gets_the_defaults() -> None:
     assert (submission.time_limit, submission.retention) == (timedelta(minutes=25), timedelta(days=1))
     assert submission.on_unknown_submission is UnknownSubmission.FAIL
     assert not submission.hold
+    assert (submission.schedule_time, submission.longest_wait) == (None, None)
+
+
+def test_a_schedule_is_taken_as_it_is_but_never_earlier() -> None:
+    request = submit()
+    request.schedule_time.FromDatetime(NOON)
+    request.schedule_time.nanos = 1
+    request.expire_if_not_started_after.FromSeconds(90)
+
+    submission = submission_from_proto(request, SETTINGS)
+
+    assert submission.schedule_time == NOON + timedelta(milliseconds=1)
+    assert submission.longest_wait == timedelta(seconds=90)
 
 
 def test_a_full_submission_is_taken_as_it_is() -> None:
@@ -160,8 +177,36 @@ def test_a_waiting_job_shows_what_it_is_and_its_place() -> None:
     assert message.HasField("queue_position")
     assert message.queue_position == 0
     assert message.create_time.ToDatetime(UTC) == NOON
+    assert message.estimated_wait.ToTimedelta() == timedelta(seconds=3)
     shown = {field.name for field, _ in message.ListFields()}
     assert not shown & {"result", "error", "start_time", "end_time", "expire_time", "next_attempt_time"}
+    assert not shown & {"schedule_time", "start_deadline", "attempts"}
+
+
+def test_a_wait_that_nobody_can_estimate_is_unset() -> None:
+    unknown = job_to_proto(job(), position=QueuePosition(7, None))
+    nowhere = job_to_proto(job(schedule_time=NOON, start_deadline=NOON + timedelta(hours=1)))
+
+    assert (unknown.queue_position, unknown.HasField("estimated_wait")) == (7, False)
+    assert (nowhere.HasField("queue_position"), nowhere.HasField("estimated_wait")) == (False, False)
+    assert nowhere.schedule_time.ToDatetime(UTC) == NOON
+    assert nowhere.start_deadline.ToDatetime(UTC) == NOON + timedelta(hours=1)
+
+
+def test_a_job_shows_its_attempts() -> None:
+    error = JobError(reason=ErrorReason.PROVIDER_UNAVAILABLE, message="away", retryable=True)
+    times: dict[str, Any] = {"start_time": NOON, "end_time": NOON + timedelta(seconds=2)}
+    attempts = (
+        Attempt(number=1, worker="w", outcome=AttemptOutcome.RETRIED, error=error, **times),
+        Attempt(number=2, worker="v", outcome=AttemptOutcome.INTERRUPTED, **times),
+    )
+
+    first, second = job_to_proto(job(attempts=attempts)).attempts
+
+    assert (first.number, first.worker, first.outcome) == (1, "w", job_pb2.ATTEMPT_OUTCOME_RETRIED)
+    assert first.end_time.ToDatetime(UTC) - first.start_time.ToDatetime(UTC) == timedelta(seconds=2)
+    assert (first.error.reason, first.error.retryable) == ("PROVIDER_UNAVAILABLE", True)
+    assert (second.outcome, second.HasField("error")) == (job_pb2.ATTEMPT_OUTCOME_INTERRUPTED, False)
 
 
 def test_a_finished_job_shows_its_result_and_ledger() -> None:
@@ -308,3 +353,11 @@ def test_a_watch_beats_every_15_seconds_unless_told_otherwise() -> None:
 
     assert heartbeat_from_proto(pb.WatchJobRequest()) == timedelta(seconds=15)
     assert heartbeat_from_proto(told) == timedelta(seconds=30)
+
+
+def test_a_wait_lasts_30_seconds_unless_told_otherwise() -> None:
+    told = pb.WaitJobRequest()
+    told.timeout.FromSeconds(0)
+
+    assert wait_from_proto(pb.WaitJobRequest()) == timedelta(seconds=30)
+    assert wait_from_proto(told) == timedelta(0)

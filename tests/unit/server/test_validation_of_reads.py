@@ -7,7 +7,7 @@ import pytest
 
 from core.errors import InvalidRequestError
 from segue.v1 import job_service_pb2 as pb
-from server.validation.requests import check_job_id, check_list_jobs, check_watch_job
+from server.validation.requests import check_filter, check_job_id, check_list_jobs, check_wait_job, check_watch_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,3 +57,32 @@ def test_a_watch_names_every_fault(seconds: float) -> None:
     request.heartbeat_interval.FromTimedelta(timedelta(seconds=seconds))
 
     assert paths(lambda: check_watch_job(request)) == ["job_id", "after_sequence", "heartbeat_interval"]
+
+
+@pytest.mark.parametrize("seconds", [0, 600])
+def test_the_bounds_of_a_wait_are_right(seconds: int) -> None:
+    request = pb.WaitJobRequest(job_id="a")
+    request.timeout.FromSeconds(seconds)
+
+    check_wait_job(request)
+
+
+@pytest.mark.parametrize("seconds", [-0.1, 600.1])
+def test_a_wait_names_every_fault(seconds: float) -> None:
+    request = pb.WaitJobRequest()
+    request.timeout.FromTimedelta(timedelta(seconds=seconds))
+
+    assert paths(lambda: check_wait_job(request)) == ["job_id", "timeout"]
+
+
+@pytest.mark.parametrize("condition", ["create_time_from", "create_time_to"])
+def test_any_condition_makes_a_filter(condition: str) -> None:
+    wanted = pb.JobFilter()
+    getattr(wanted, condition).SetInParent()
+
+    check_filter(wanted)
+    check_filter(pb.JobFilter(labels={"k": "v"}))
+
+
+def test_a_filter_of_nothing_is_refused() -> None:
+    assert paths(lambda: check_filter(pb.JobFilter())) == ["filter"]

@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from google.protobuf.json_format import ParseDict
 
 from core.errors import InvalidRequestError, NotImplementedYetError
+from core.job import JobKind
 from core.models import DEFAULT_TRANSITION_MODEL, TRANSITION_MODELS
 from segue.v1 import job_service_pb2 as pb
 from segue.v1 import spec_pb2
+from server.limits import BATCH_JOBS, SERVED_KINDS
 from server.settings import Settings
-from server.validation.requests import BATCH_JOBS, check_batch_submit, check_submit_job
+from server.validation.requests import check_batch_submit, check_submit_job
 from tests.unit.server.requests import submit, submit_model, transition
 
 if TYPE_CHECKING:
@@ -143,6 +146,24 @@ def test_a_wrong_field_of_a_transition_is_named_with_its_path(
         ),
         pytest.param(lambda request: setattr(request.time_limit, "seconds", 2**62), "time_limit", id="endless time"),
         pytest.param(lambda request: request.retention.FromSeconds(0), "retention", id="no retention"),
+        pytest.param(
+            lambda request: request.schedule_time.FromDatetime(datetime.now(UTC) + timedelta(days=365, minutes=1)),
+            "schedule_time",
+            id="more than a year ahead",
+        ),
+        pytest.param(
+            lambda request: setattr(request.schedule_time, "seconds", 2**60), "schedule_time", id="no time at all"
+        ),
+        pytest.param(
+            lambda request: request.expire_if_not_started_after.FromMicroseconds(999),
+            "expire_if_not_started_after",
+            id="no wait",
+        ),
+        pytest.param(
+            lambda request: request.expire_if_not_started_after.FromSeconds(30 * 86_400 + 1),
+            "expire_if_not_started_after",
+            id="long wait",
+        ),
         pytest.param(lambda request: request.retention.FromSeconds(30 * 86_400 + 1), "retention", id="long retention"),
     ],
 )
@@ -150,6 +171,22 @@ def test_a_wrong_field_of_a_submission_is_named_with_its_path(
     change: Callable[[pb.SubmitJobRequest], object], path: str
 ) -> None:
     assert list(violations_of(bent(change))) == [path]
+
+
+@pytest.mark.parametrize("ahead", [timedelta(days=-20_000), timedelta(0), timedelta(days=365)])
+def test_a_job_may_be_scheduled_for_any_time_up_to_a_year_ahead(ahead: timedelta) -> None:
+    request = submit()
+    request.schedule_time.FromDatetime(datetime.now(UTC) + ahead)
+    request.expire_if_not_started_after.FromSeconds(30 * 86_400)
+
+    check_submit_job(request, SETTINGS)
+
+
+def test_bounds_are_told_in_whole_numbers() -> None:
+    request = submit()
+    request.retention.FromSeconds(2_592_001)
+
+    assert violations_of(request)["retention"] == "must be 1 s to 2592000 s; is 2592001 s"
 
 
 def test_every_fault_is_named_at_once() -> None:
@@ -236,13 +273,28 @@ def test_lists_count_as_levels_of_arguments() -> None:
     assert "32 levels" in next(iter(violations_of(request).values()))
 
 
-@pytest.mark.parametrize("kind", ["composition", "script_video"])
+@pytest.mark.parametrize("kind", sorted(set(JobKind) - set(SERVED_KINDS)))
 def test_kinds_of_later_are_not_offered_yet(kind: str) -> None:
     request = pb.SubmitJobRequest()
     getattr(request.spec, kind).SetInParent()
 
     with pytest.raises(NotImplementedYetError, match=f"spec.{kind}"):
         check_submit_job(request, SETTINGS)
+
+
+@pytest.mark.parametrize("kind", SERVED_KINDS)
+def test_the_kinds_of_now_are_offered(kind: str) -> None:
+    request = pb.SubmitJobRequest()
+    getattr(request.spec, kind).SetInParent()
+
+    assert all(path.startswith(f"spec.{kind}.") for path in violations_of(request))
+
+
+def test_a_script_is_bounded_although_it_is_not_made_yet() -> None:
+    request = pb.SubmitJobRequest()
+    request.spec.script_video.script_content = "é" * (1 << 19) + "."
+
+    assert violations_of(request) == {"spec.script_video.script_content": "must be at most 1048576 bytes; are 1048577"}
 
 
 def test_wishes_of_later_are_named_in_one_error() -> None:

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from core.errors import InvalidRequestError
+from core.models import TRANSITION_MODELS
+from server.settings import Settings
+from server.translate.system import capabilities_to_proto
+from server.validation.requests import check_submit_job
+from tests.unit.server.requests import submit
+
+if TYPE_CHECKING:
+    from google.protobuf.descriptor import FieldDescriptor
+
+    from segue.v1 import system_service_pb2 as pb
+
+SETTINGS = Settings.model_validate(
+    {
+        "time_limit_default_seconds": 60,
+        "time_limit_max_seconds": 120,
+        "retention_default_seconds": 180,
+        "retention_max_seconds": 240,
+        "max_request_bytes": 2 << 20,
+    }
+)
+
+
+@pytest.fixture
+def capabilities() -> pb.GetCapabilitiesResponse:
+    return capabilities_to_proto(SETTINGS, "1.2.3")
+
+
+def test_every_limit_and_default_is_told(capabilities: pb.GetCapabilitiesResponse) -> None:
+    for message in (capabilities, capabilities.limits, capabilities.defaults):
+        fields: list[FieldDescriptor] = list(message.DESCRIPTOR.fields)
+        assert {field.name for field in fields} == {field.name for field, _ in message.ListFields()}
+
+
+def test_limits_and_defaults_follow_the_settings(capabilities: pb.GetCapabilitiesResponse) -> None:
+    limits, defaults = capabilities.limits, capabilities.defaults
+
+    assert (limits.time_limit.seconds, defaults.time_limit.seconds) == (120, 60)
+    assert (limits.retention.seconds, defaults.retention.seconds) == (240, 180)
+    assert limits.request_bytes == 2 << 20
+    assert capabilities.version == "1.2.3"
+
+
+def test_what_is_told_as_a_limit_is_accepted_and_more_is_not(capabilities: pb.GetCapabilitiesResponse) -> None:
+    limits = capabilities.limits
+    most = submit()
+    most.spec.transition.prompt = "p" * limits.prompt_characters
+    most.max_attempts = limits.attempts
+    most.time_limit.CopyFrom(limits.time_limit)
+    most.retention.CopyFrom(limits.retention)
+    check_submit_job(most, SETTINGS)
+
+    most.spec.transition.prompt += "p"
+    most.max_attempts += 1
+    most.time_limit.seconds += 1
+    most.retention.seconds += 1
+
+    with pytest.raises(InvalidRequestError) as caught:
+        check_submit_job(most, SETTINGS)
+    assert len(caught.value.violations) == 4
+
+
+def test_every_model_that_is_told_makes_what_it_says(capabilities: pb.GetCapabilitiesResponse) -> None:
+    assert {model.endpoint for model in capabilities.transition_models} < TRANSITION_MODELS.keys()
+    for model in capabilities.transition_models:
+        for length in model.video_lengths:
+            for ratio in model.aspect_ratios or [""]:
+                request = submit()
+                request.spec.transition.model = model.endpoint
+                request.spec.transition.aspect_ratio = ratio
+                request.spec.transition.video_length.CopyFrom(length)
+                check_submit_job(request, SETTINGS)
+        assert [length.ToTimedelta() for length in model.video_lengths] == [timedelta(seconds=5), timedelta(seconds=10)]
