@@ -231,14 +231,19 @@ class AttemptStore:
         Raises:
             FencedError: the attempt no longer holds the job.
         """
-        (verdict,) = await self._scripts["slot"](self._policy.provider_slots, key.tenant, key.job_id, key.attempt, step)
+        verdict = await self._slot("take", key, step)
         _check(verdict)
-        return cast("bytes", verdict) == b"taken"
+        return verdict == b"taken"
 
     async def free_slot(self, key: AttemptKey, step: str) -> None:
-        """Give a step's provider slot back."""
-        with translated():
-            await self._redis.zrem(f"{self.keys.prefix}:provider", f"{key.tenant}/{key.job_id}/{step}")
+        """Give a step's provider slot back; an attempt that no longer holds the job changes nothing."""
+        await self._slot("give", key, step)
+
+    async def _slot(self, verb: str, key: AttemptKey, step: str) -> bytes:
+        (verdict,) = await self._scripts["slot"](
+            *(verb, self._policy.provider_slots, key.tenant, key.job_id, key.attempt, step)
+        )
+        return cast("bytes", verdict)
 
     async def finish(
         self,

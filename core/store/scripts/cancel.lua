@@ -15,13 +15,13 @@ local function cancel(id)
   local state, kind, priority, open = unpack(redis.call('HMGET', job, 'state', 'kind', 'priority', 'open'))
   if not state then return 'missing' end
   if state == 'cancelled' or state == 'cancelling' then return 'already' end
-  if listed(at_once, state) and tonumber(open or '0') > 0 then
+  local waits = listed(at_once, state)
+  if waits and (tonumber(open or '0') > 0 or free_slots(tenant, id, true) > 0) then
     dequeue(tenant, id, kind, priority)
-    release(tenant, id, kind)
-    redis.call('ZADD', key('orphans'), 0, tenant .. '/' .. id)
+    orphan(tenant, id, kind)
     change(tenant, id, keep, now, 'cancelling', {})
     wanted = wanted + 1
-  elseif listed(at_once, state) then
+  elseif waits then
     dequeue(tenant, id, kind, priority)
     change(tenant, id, keep, now, 'cancelled', finish_fields(tenant, id, now))
   elseif listed(by_way, state) then

@@ -26,9 +26,8 @@ end
 
 if state == 'cancelling' and outcome == 'interrupted' then
   -- The worker goes, the cancellation stays to be done: another worker takes it.
-  release(tenant, id, kind)
+  orphan(tenant, id, kind)
   close_attempt(tenant, id, now, 'interrupted', '')
-  redis.call('ZADD', key('orphans'), 0, tenant .. '/' .. id)
   push_tickets(1, template, cap, now)
   return {'ok', state}
 end
@@ -38,7 +37,11 @@ elseif not listed(sources, state) then
   return {'fenced'}
 end
 
-if outcome ~= 'interrupted' then release(tenant, id, kind) end
+if outcome == 'retry' then
+  detach(tenant, id, kind)
+elseif outcome ~= 'interrupted' then
+  release(tenant, id, kind)
+end
 close_attempt(tenant, id, now, outcome == 'retry' and 'retried' or outcome, failure)
 local updates = {}
 if result ~= '' then updates = {'result', result} end

@@ -13,7 +13,7 @@
 --   $:batch:T:B          hash   the batch; n:<state> counts its jobs
 --   $:index:T:...        zset   job ids, all scores 0: ordered by id, which is by time of creation
 --   $:pending:C:T:K      zset   job id -> rank: priority, then time of creation
---   $:ready:C            zset   tenant -> service it had, for tenants with pending jobs
+--   $:ready:C            zset   tenant -> service it had, for tenants with pending jobs; 1e6 for a claim at weight 1
 --   $:service:C          zset   tenant -> service it had, for those without, while that is ahead of the clock
 --   $:clock:C            string service up to which all have been served: where a newly active tenant begins
 --   $:claims             string how many claims there were: every 20th goes to the lower classes
@@ -65,6 +65,11 @@ end
 -- Lower goes first: priority, then age. Below 2^53, so a score keeps every millisecond.
 local function rank_of(priority, created)
   return int(tonumber(priority) * 1e13 + tonumber(created))
+end
+
+-- The service that a claim costs a tenant. Whole numbers: sums and comparisons stay exact.
+local function cost_of(weight)
+  return math.floor(1e6 / (weight or 1) + 0.5)
 end
 
 local function is_terminal(state)
@@ -140,7 +145,8 @@ local function change(tenant, id, keep, now, to, updates)
   local from, batch = unpack(redis.call('HMGET', job, 'state', 'batch'))
   if is_terminal(to) then
     -- A job that has ended counts as done in its batch, not by its fraction.
-    if batch then set_fraction(job, key('batch', tenant, batch), '') end
+    local fraction = batch and redis.call('HGET', job, 'fraction')
+    if fraction then redis.call('HINCRBYFLOAT', key('batch', tenant, batch), 'fraction', '-' .. fraction) end
     if to == 'succeeded' then redis.call('HSET', job, 'fraction', '1') end
   end
   if #updates > 0 then redis.call('HSET', job, unpack(updates)) end
@@ -244,14 +250,16 @@ local function close_attempt(tenant, id, now, outcome, failure)
   redis.call('HDEL', job, 'try:' .. (number - ATTEMPTS_KEPT), 'worker', 'claimed', 'position')
 end
 
--- Give the job's provider slots back, but with keep those whose generations run at the provider; returns how many are
--- kept. A job has as many as its recipe has steps at once: few.
+-- Give the job's provider slots back, but with keep those whose generations run at the provider, or may run: whether
+-- an intended one was accepted, nobody knows yet. Returns how many are kept. A job has as many as its recipe has steps
+-- at once: few.
 local function free_slots(tenant, id, keep)
   local member, kept = tenant .. '/' .. id, 0
   for _, slot in ipairs(redis.call('ZRANGEBYLEX', key('provider'), '[' .. member, '[' .. member .. '/\255')) do
     local step = string.sub(slot, #member + 2)
     local row = keep and step ~= '' and redis.call('HGET', key('job', tenant, id), 'gen:' .. step)
-    if row and cmsgpack.unpack(row).state == 'submitted' then
+    local state = row and cmsgpack.unpack(row).state
+    if state == 'submitted' or state == 'intended' then
       kept = kept + 1
     else
       redis.call('ZREM', key('provider'), slot)
@@ -271,17 +279,34 @@ local function release(tenant, id, kind)
   free_slots(tenant, id, false)
 end
 
+-- End the hold of an attempt on a job that will have another: it keeps the provider slots of generations that run on,
+-- and with them its place in the running sets. Returns whether there are any.
+local function detach(tenant, id, kind)
+  redis.call('ZREM', key('leases'), tenant .. '/' .. id)
+  if free_slots(tenant, id, true) > 0 then return true end
+  release(tenant, id, kind)
+  return false
+end
+
 -- Give a job whose attempt was cut off back to its place. One whose generation runs on at the provider goes before all
 -- others: it needs no new slot, and its result is kept there for minutes only.
 local function give_back(tenant, id, kind, priority, created)
-  local member = tenant .. '/' .. id
-  redis.call('ZREM', key('leases'), member)
-  if free_slots(tenant, id, true) > 0 then
-    redis.call('ZADD', key('attached'), rank_of(priority, created), member)
+  if detach(tenant, id, kind) then
+    redis.call('ZADD', key('attached'), rank_of(priority, created), tenant .. '/' .. id)
   else
-    release(tenant, id, kind)
     enqueue(tenant, id, kind, priority, created)
   end
+end
+
+-- Leave a cancelling job that nobody has to any worker. Its slots fall back when the provider has been told.
+local function orphan(tenant, id, kind)
+  local member = tenant .. '/' .. id
+  redis.call('ZREM', key('leases'), member)
+  redis.call('ZREM', key('attached'), member)
+  redis.call('SREM', key('running', 'tenant', tenant), id)
+  redis.call('SREM', key('running', 'kind', kind), member)
+  free_slots(tenant, id, true)
+  redis.call('ZADD', key('orphans'), 0, member)
 end
 
 -- The fields of a final state, and the time at which the job is forgotten.

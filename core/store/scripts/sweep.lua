@@ -24,8 +24,7 @@ for _, member in ipairs(redis.call('ZRANGEBYSCORE', key('leases'), '-inf', int(n
   if state then
     close_attempt(tenant, id, now, 'lost', '')
     if state == 'cancelling' then
-      release(tenant, id, kind)
-      redis.call('ZADD', key('orphans'), 0, member)
+      orphan(tenant, id, kind)
       wanted = wanted + 1
       note('orphaned', member)
     elseif tonumber(attempt) - tonumber(interruptions or '0') - tonumber(forgiven or '0') >= tonumber(most) then
@@ -50,7 +49,7 @@ for _, member in ipairs(redis.call('ZRANGEBYSCORE', key('delayed'), '-inf', int(
     unpack(redis.call('HMGET', key('job', tenant, id), 'state', 'kind', 'priority', 'created'))
   redis.call('ZREM', key('delayed'), member)
   if state == 'pending' then
-    enqueue(tenant, id, kind, priority, created)
+    give_back(tenant, id, kind, priority, created)
     wanted = wanted + 1
     note('promoted', member)
   end

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from core.ids import time_ordered_ids
-from core.job import DEFAULT_TENANT, BatchId, Job, JobId, JobKind, Submission, Tenant
+from core.job import (
+    DEFAULT_TENANT,
+    BatchId,
+    Generation,
+    GenerationState,
+    Job,
+    JobId,
+    JobKind,
+    Submission,
+    Tenant,
+)
 from core.store.attempts import AttemptKey, AttemptStore, Outcome, Policy
 from core.store.control import JobControl
 from core.store.jobs import JobStore
@@ -41,6 +51,19 @@ def submission(**changes: Any) -> Submission:
     return Submission(**{**usual, **changes})
 
 
+def generation(state: GenerationState, step: str = "video", *, intent: str = "1") -> Generation:
+    """Return a row of the ledger."""
+    return Generation(
+        step=step,
+        endpoint="fal-ai/x",
+        state=state,
+        intent=intent,
+        input_digest="d",
+        provider_request_id="" if state is GenerationState.INTENDED else f"request of {step}",
+        submit_time=datetime.fromtimestamp(1_800_000_000, UTC),
+    )
+
+
 def key_of(job: Job) -> AttemptKey:
     """Return the attempt that a claim has started."""
     return AttemptKey(job.tenant, job.id, job.attempt)
@@ -64,6 +87,11 @@ class Clock:
         self._show = show
         self.now = 1_800_000_000_000
         show(self.now)
+
+    @property
+    def time(self) -> datetime:
+        """The same as a time."""
+        return datetime.fromtimestamp(self.now / 1000, UTC)
 
     def advance(self, by: timedelta) -> None:
         """Let time pass."""
@@ -116,6 +144,47 @@ class Engine:
     async def finish(self, job: Job, outcome: Outcome, **details: Any) -> JobState:
         """End the attempt that a claim has started."""
         return await self.attempts.finish(key_of(job), outcome, **details)
+
+    async def intend(self, job: Job, step: str = "video") -> None:
+        """Take a provider slot and write that a step is about to be submitted."""
+        assert await self.attempts.take_slot(key_of(job), step)
+        await self.attempts.record(
+            key_of(job), generation(GenerationState.INTENDED, step), replaces=["absent", GenerationState.FAILED]
+        )
+
+    async def generate(self, job: Job, step: str = "video") -> None:
+        """Bring a step so far that its generation runs at the provider."""
+        await self.intend(job, step)
+        await self.attempts.record(
+            key_of(job), generation(GenerationState.SUBMITTED, step), replaces=[GenerationState.INTENDED]
+        )
+
+    async def complete(self, job: Job, step: str = "video") -> None:
+        """End a step's generation and give its slot back."""
+        await self.attempts.record(
+            key_of(job),
+            generation(GenerationState.COMPLETED, step),
+            replaces=[GenerationState.SUBMITTED],
+            output=b"{}",
+        )
+        await self.attempts.free_slot(key_of(job), step)
+
+    async def slots(self) -> set[str]:
+        """Return the provider slots that are taken: tenant/job, or tenant/job/step."""
+        taken = cast("list[bytes]", await self.redis.zrange(f"{PREFIX}:provider", 0, -1))
+        return {slot.decode() for slot in taken}
+
+    async def retry(self, job: Job, *, request_id: str = "", digest: str = "d", resubmit: bool = False) -> bool:
+        """Give a job another round of attempts."""
+        return await self.control.retry(
+            job.tenant, job.id, request_id=request_id, digest=digest, resubmit_unknown=resubmit
+        )
+
+    async def ended(self, outcome: Outcome = Outcome.FAILED, tenant: str = DEFAULT_TENANT, **changes: Any) -> Job:
+        """Submit a job, claim it and end its attempt."""
+        job = await self.started(tenant, **changes)
+        await self.finish(job, outcome)
+        return await self.now(job)
 
     async def now(self, job: Job) -> Job:
         """Return the job as it stands."""
