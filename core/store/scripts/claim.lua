@@ -49,9 +49,14 @@ local function start(tenant, id)
   return hold(tenant, id, attempt)
 end
 
--- Then those whose generations run on at the provider: they need a worker, and nothing else.
-local attached = redis.call('ZPOPMIN', key('attached'))[1]
-if attached then return start(string.match(attached, '^(.-)/(.+)$')) end
+-- Then those whose generations run on at the provider: they need a worker that knows their kind, and nothing else.
+for _, member in ipairs(redis.call('ZRANGE', key('attached'), 0, 63)) do
+  local tenant, id = string.match(member, '^(.-)/(.+)$')
+  if policy.kinds[redis.call('HGET', key('job', tenant, id), 'kind')] then
+    redis.call('ZREM', key('attached'), member)
+    return start(tenant, id)
+  end
+end
 
 local paused = redis.call('EXISTS', key('paused')) == 1
 local function is_paused(scope)
@@ -117,9 +122,9 @@ for _, class in ipairs(order) do
     -- The clock never goes back: a tenant that its caps held up has earned no credit either.
     local had = tonumber(redis.call('ZSCORE', key('ready', class), tenant))
     local service = math.max(had, tonumber(redis.call('GET', key('clock', class)) or '0'))
-    redis.call('SET', key('clock', class), tostring(service))
-    redis.call('ZADD', key('ready', class), tostring(service + 1 / (policy.weights[tenant] or 1)), tenant)
-    redis.call('ZREMRANGEBYSCORE', key('service', class), '-inf', tostring(service))
+    redis.call('SET', key('clock', class), int(service))
+    redis.call('ZADD', key('ready', class), int(service + cost_of(policy.weights[tenant])), tenant)
+    redis.call('ZREMRANGEBYSCORE', key('service', class), '-inf', int(service))
     redis.call('INCR', key('claims'))
     dequeue(tenant, id, kind, redis.call('HGET', job, 'priority'))
     redis.call('SADD', key('running', 'tenant', tenant), id)

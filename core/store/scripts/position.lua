@@ -14,9 +14,14 @@ local class = class_of(priority)
 local ahead = redis.call('ZRANK', key('pending', class, tenant, kind), id)
 if not ahead then return {-1, -1, -1} end
 
+-- Of equal rank, the kinds go in their order.
+local bound = ''
 for _, other in ipairs(KINDS) do
-  if other ~= kind then
-    ahead = ahead + redis.call('ZCOUNT', key('pending', class, tenant, other), '-inf', '(' .. rank_of(priority, created))
+  if other == kind then
+    bound = '('
+  else
+    local line = key('pending', class, tenant, other)
+    ahead = ahead + redis.call('ZCOUNT', line, '-inf', bound .. rank_of(priority, created))
   end
 end
 local own_ahead = ahead
@@ -25,22 +30,21 @@ for higher = 1, class - 1 do
     own_ahead = own_ahead + redis.call('ZCARD', key('pending', higher, tenant, each))
   end
 end
+
+-- Each claim goes to the tenant that had the least service; of those with the same, to the lower name.
 local clock_of_class = tonumber(redis.call('GET', key('clock', class)) or '0')
-local own = math.max(clock_of_class, tonumber(redis.call('ZSCORE', key('ready', class), tenant) or '0'))
-local turn = own + ahead / (weights[tenant] or 1)
-local tenants = redis.call('ZRANGEBYSCORE', key('ready', class), '-inf', turn, 'WITHSCORES', 'LIMIT', 0, 1000)
+local turn = tonumber(redis.call('ZSCORE', key('ready', class), tenant))
+if ahead > 0 then turn = math.max(turn, clock_of_class) + ahead * cost_of(weights[tenant]) end
+local tenants = redis.call('ZRANGEBYSCORE', key('ready', class), '-inf', int(turn), 'WITHSCORES', 'LIMIT', 0, 1000)
 for i = 1, #tenants, 2 do
-  local other = tenants[i]
-  if other ~= tenant then
-    local weight = weights[other] or 1
-    local let_in = math.ceil((turn - math.max(clock_of_class, tonumber(tenants[i + 1]))) * weight - 1e-9)
-    -- With equal service the lower name goes first.
-    if other < tenant and math.abs(let_in / weight + math.max(clock_of_class, tonumber(tenants[i + 1])) - turn) < 1e-9 then
-      let_in = let_in + 1
-    end
+  local other, had = tenants[i], tonumber(tenants[i + 1])
+  if other ~= tenant and (had < turn or other < tenant) then
+    local begins, cost = math.max(had, clock_of_class), cost_of(weights[other])
+    local more = (turn - begins) / cost
+    more = other < tenant and math.floor(more) or math.ceil(more) - 1
     local waiting = 0
     for _, each in ipairs(KINDS) do waiting = waiting + redis.call('ZCARD', key('pending', class, other, each)) end
-    ahead = ahead + math.min(waiting, math.max(0, let_in))
+    ahead = ahead + math.min(waiting, 1 + math.max(0, more))
   end
 end
 for higher = 1, class - 1 do ahead = ahead + tonumber(redis.call('HGET', key('waiting'), higher) or '0') end
