@@ -17,8 +17,8 @@ end
 for i = 10, #ARGV do
   local id = ARGV[i]
   local job = key('job', tenant, id)
-  local state, kind, priority, created, attempt, interruptions, forgiven =
-    unpack(redis.call('HMGET', job, 'state', 'kind', 'priority', 'created', 'attempt', 'interruptions', 'forgiven'))
+  local state, kind, priority, created, schedule, attempt, interruptions, forgiven = unpack(redis.call('HMGET', job,
+    'state', 'kind', 'priority', 'created', 'schedule', 'attempt', 'interruptions', 'forgiven'))
   local tries = tonumber(attempt or '0') - tonumber(interruptions or '0')
   if not state then
     verdicts[#verdicts + 1] = 'missing'
@@ -38,9 +38,9 @@ for i = 10, #ARGV do
       local retries = redis.call('HGET', job, 'retries')
       redis.call('HSET', job, 'retries', retries and (retries .. ' ' .. request) or request)
     end
-    enqueue(tenant, id, kind, priority, created)
+    -- Its schedule still holds. How long it may wait does not: its caller has asked for it again.
+    wanted = wanted + await_start(tenant, id, kind, priority, created, schedule, nil, now)
     change(tenant, id, keep, now, 'pending', {})
-    wanted = wanted + 1
     verdicts[#verdicts + 1] = 'ok'
   end
 end
