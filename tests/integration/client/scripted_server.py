@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, Final
 import grpc
 import grpc.aio
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
-from segue.v1 import event_pb2, job_pb2, job_service_pb2
-from segue.v1.job_service_pb2 import WatchJobResponse
+from segue.v1 import event_pb2, job_pb2
+from segue.v1.job_service_pb2 import WatchJobRequest, WatchJobResponse
 from segue.v1.job_service_pb2_grpc import JobServiceServicer, add_JobServiceServicer_to_server
+from segue.v1.system_service_pb2_grpc import SystemServiceServicer, add_SystemServiceServicer_to_server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
-
-    from google.protobuf.message import Message
 
     from segue.v1.job_service_pb2_grpc import _ServicerContext as Context
 
@@ -111,7 +111,16 @@ def draining(sequence: int, reconnect_delay: float) -> WatchJobResponse:
     return WatchJobResponse(job_id=JOB_ID, sequence=sequence, draining=event)
 
 
-class ScriptedJobs(JobServiceServicer):
+def _scripted(rpc: str) -> Any:
+    """Return the unary RPC of that name, which answers as was laid down."""
+
+    async def answer(jobs: ScriptedJobs, request: Message, context: Context) -> Message:
+        return await jobs.answer(rpc, request, context)
+
+    return answer
+
+
+class ScriptedJobs(JobServiceServicer, SystemServiceServicer):
     """Answers each call with the next answer laid down for it, and remembers what it was asked."""
 
     def __init__(self) -> None:
@@ -138,7 +147,7 @@ class ScriptedJobs(JobServiceServicer):
         """The after_sequence of each watch so far."""
         return [request.after_sequence for request in self.asked["WatchJob"]]
 
-    async def _answer(self, rpc: str, request: Message, context: Context) -> Any:
+    async def answer(self, rpc: str, request: Message, context: Context) -> Message:
         self.asked[rpc].append(request)
         self.metadata.append({item[0]: item[1] for item in context.invocation_metadata() or ()})
         answer = self.answers[rpc].popleft()
@@ -147,35 +156,29 @@ class ScriptedJobs(JobServiceServicer):
             await asyncio.get_running_loop().create_future()
         if isinstance(answer, Refusal):
             await _abort(context, answer)
+        assert isinstance(answer, Message)
         return answer
 
-    async def SubmitJob(  # noqa: N802 - the contract's name
-        self, request: job_service_pb2.SubmitJobRequest, context: Context
-    ) -> job_service_pb2.SubmitJobResponse:
-        return await self._answer("SubmitJob", request, context)  # type: ignore[no-any-return]
-
-    async def BatchSubmit(  # noqa: N802 - the contract's name
-        self, request: job_service_pb2.BatchSubmitRequest, context: Context
-    ) -> job_service_pb2.BatchSubmitResponse:
-        return await self._answer("BatchSubmit", request, context)  # type: ignore[no-any-return]
-
-    async def GetJob(  # noqa: N802 - the contract's name
-        self, request: job_service_pb2.GetJobRequest, context: Context
-    ) -> job_service_pb2.GetJobResponse:
-        return await self._answer("GetJob", request, context)  # type: ignore[no-any-return]
-
-    async def CancelJob(  # noqa: N802 - the contract's name
-        self, request: job_service_pb2.CancelJobRequest, context: Context
-    ) -> job_service_pb2.CancelJobResponse:
-        return await self._answer("CancelJob", request, context)  # type: ignore[no-any-return]
-
-    async def ListJobs(  # noqa: N802 - the contract's name
-        self, request: job_service_pb2.ListJobsRequest, context: Context
-    ) -> job_service_pb2.ListJobsResponse:
-        return await self._answer("ListJobs", request, context)  # type: ignore[no-any-return]
+    SubmitJob = _scripted("SubmitJob")
+    BatchSubmit = _scripted("BatchSubmit")
+    GetJob = _scripted("GetJob")
+    ListJobs = _scripted("ListJobs")
+    WaitJob = _scripted("WaitJob")
+    CancelJob = _scripted("CancelJob")
+    CancelJobs = _scripted("CancelJobs")
+    RetryJob = _scripted("RetryJob")
+    RetryJobs = _scripted("RetryJobs")
+    ReleaseJob = _scripted("ReleaseJob")
+    DeleteJob = _scripted("DeleteJob")
+    GetBatch = _scripted("GetBatch")
+    CancelBatch = _scripted("CancelBatch")
+    GetStats = _scripted("GetStats")
+    PauseScheduling = _scripted("PauseScheduling")
+    ResumeScheduling = _scripted("ResumeScheduling")
+    GetCapabilities = _scripted("GetCapabilities")
 
     async def WatchJob(  # noqa: N802 - the contract's name
-        self, request: job_service_pb2.WatchJobRequest, context: Context
+        self, request: WatchJobRequest, context: Context
     ) -> AsyncIterator[WatchJobResponse]:
         self.asked["WatchJob"].append(request)
         for step in self.scenes.popleft():
@@ -218,6 +221,7 @@ class ScriptedServer:
     async def start(self) -> None:
         self._server = grpc.aio.server(options=self._options)
         add_JobServiceServicer_to_server(self.jobs, self._server)
+        add_SystemServiceServicer_to_server(self.jobs, self._server)
         if self._credentials is None:
             self.port = self._server.add_insecure_port(self.address)
         else:

@@ -56,6 +56,8 @@ async def test_a_submit_carries_every_option(client: Face, jobs: ScriptedJobs) -
         hold=True,
         validate_only=True,
         on_unknown_submission="resubmit",
+        schedule_time=datetime(2027, 1, 1, tzinfo=UTC),
+        expire_if_not_started_after=timedelta(hours=1),
     )
 
     assert submitted.id == JOB_ID
@@ -64,6 +66,8 @@ async def test_a_submit_carries_every_option(client: Face, jobs: ScriptedJobs) -
     assert (request.priority, request.max_attempts, dict(request.labels)) == (2, 2, {"project": "film"})
     assert (request.time_limit.seconds, request.retention.seconds) == (600, 3600)
     assert (request.hold, request.validate_only) == (True, True)
+    assert request.schedule_time.ToJsonString() == "2027-01-01T00:00:00Z"
+    assert request.expire_if_not_started_after.seconds == 3600
     assert request.on_unknown_submission == job_pb2.UNKNOWN_SUBMISSION_POLICY_RESUBMIT
 
 
@@ -163,7 +167,11 @@ async def test_an_invalid_request_names_every_violation(client: Face, jobs: Scri
     [
         (grpc.StatusCode.FAILED_PRECONDITION, "REQUEST_ID_REUSED", errors.RequestIdReused),
         (grpc.StatusCode.FAILED_PRECONDITION, "JOB_FINISHED", errors.JobFinished),
+        (grpc.StatusCode.FAILED_PRECONDITION, "JOB_NOT_RETRYABLE", errors.JobNotRetryable),
+        (grpc.StatusCode.FAILED_PRECONDITION, "JOB_NOT_HELD", errors.JobNotHeld),
+        (grpc.StatusCode.FAILED_PRECONDITION, "JOB_NOT_FINISHED", errors.JobNotFinished),
         (grpc.StatusCode.FAILED_PRECONDITION, "A_NEW_ONE", errors.FailedPrecondition),
+        (grpc.StatusCode.NOT_FOUND, "BATCH_NOT_FOUND", errors.BatchNotFound),
         (grpc.StatusCode.NOT_FOUND, "JOB_NOT_FOUND", errors.JobNotFound),
         (grpc.StatusCode.NOT_FOUND, "", errors.NotFound),
         (grpc.StatusCode.UNIMPLEMENTED, "NOT_IMPLEMENTED", errors.Unimplemented),
@@ -281,13 +289,13 @@ async def test_metadata_goes_with_every_call(connect: Callable[..., Face], serve
 async def test_many_watches_do_not_starve_a_call(connect: Callable[..., Face], server: ScriptedServer) -> None:
     limited = ScriptedServer(options=[("grpc.max_concurrent_streams", 1)])
     await limited.start()
-    client = connect(limited.address, heartbeat_interval=5)
+    client = connect(limited.address)
     limited.jobs.will_play(HANG)
     limited.jobs.will_answer("GetJob", found())
     watching = asyncio.create_task(client.watch(JOB_ID))
     await limited.jobs.watching.wait()
 
-    await client.call("get", JOB_ID, timeout=2)
+    await client.call("get", JOB_ID, timeout=20)
 
     await client.close()
     with pytest.raises(errors.ClientClosed):
@@ -335,7 +343,7 @@ async def test_the_callers_own_cancellation_of_a_call_propagates(
 ) -> None:
     jobs.will_answer("GetJob", HANG)
     getting = asyncio.create_task(aio_client.get(JOB_ID))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await jobs.hanging.wait()
 
     getting.cancel()

@@ -2,35 +2,46 @@
 
 from __future__ import annotations
 
-import threading
-from typing import TYPE_CHECKING, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Self, Unpack
 
 import grpc
 
-from segue import errors, requests
-from segue.calls import Attempts
-from segue.channels import Channels
+from segue import requests
+from segue.callers import Caller
+from segue.calls import Deadline
 from segue.options import settings
-from segue.v1.job_service_pb2 import CancelJobRequest, GetJobRequest
-from segue.v1.job_service_pb2_grpc import JobServiceStub
-from segue.values import seconds
+from segue.v1.job_service_pb2 import (
+    CancelBatchRequest,
+    CancelJobRequest,
+    CancelJobsRequest,
+    DeleteJobRequest,
+    GetBatchRequest,
+    GetJobRequest,
+    ReleaseJobRequest,
+    RetryJobsRequest,
+)
+from segue.v1.system_service_pb2 import (
+    GetCapabilitiesRequest,
+    GetStatsRequest,
+    PauseSchedulingRequest,
+    ResumeSchedulingRequest,
+)
+from segue.values import is_final, seconds
 from segue.watchdog import Watchdog
 from segue.watching import Outcome, Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator, Sequence
     from datetime import timedelta
     from types import TracebackType
 
     from segue.options import Addresses, ClientOptions
-    from segue.v1.job_pb2 import Job
-    from segue.v1.job_service_pb2 import WatchJobResponse
+    from segue.v1.job_pb2 import Batch, Job
+    from segue.v1.job_service_pb2 import CancelBatchResponse, WatchJobResponse
     from segue.v1.spec_pb2 import JobSpec
+    from segue.v1.system_service_pb2 import GetCapabilitiesResponse, GetStatsResponse, Pause
 
 __all__ = ["Client"]
-
-RequestT = TypeVar("RequestT")
-ResponseT = TypeVar("ResponseT")
 
 
 class Client:
@@ -48,10 +59,7 @@ class Client:
 
     def __init__(self, addresses: Addresses, **options: Unpack[ClientOptions]) -> None:
         self._settings = settings(addresses, **options)
-        self._closing = threading.Event()
-        self._channels: Channels[grpc.Channel, JobServiceStub] = Channels(
-            self._settings.addresses, dial=self._dial, stub=JobServiceStub
-        )
+        self._call = Caller(self._settings)
 
     def submit(
         self,
@@ -70,7 +78,7 @@ class Client:
         """
         item = requests.submission(spec, **options)
         request = requests.submit(item, request_id=request_id, validate_only=validate_only)
-        return self._call(lambda stub: stub.SubmitJob, request, timeout).job
+        return self._call(lambda stubs: stubs.jobs.SubmitJob, request, timeout).job
 
     def submit_batch(
         self,
@@ -95,7 +103,7 @@ class Client:
             display_name=display_name,
             allow_partial_success=allow_partial_success,
         )
-        return requests.submitted_batch(self._call(lambda stub: stub.BatchSubmit, request, timeout))
+        return requests.submitted_batch(self._call(lambda stubs: stubs.jobs.BatchSubmit, request, timeout))
 
     def get(self, job_id: str, *, timeout: timedelta | float | None = None) -> Job:
         """Return a job as it stands.
@@ -103,7 +111,7 @@ class Client:
         Raises:
             JobNotFound: there is none, or it has expired.
         """
-        return self._call(lambda stub: stub.GetJob, GetJobRequest(job_id=job_id), timeout).job
+        return self._call(lambda stubs: stubs.jobs.GetJob, GetJobRequest(job_id=job_id), timeout).job
 
     def cancel(self, job_id: str, *, timeout: timedelta | float | None = None) -> Job:
         """Cancel a job and return it: CANCELLED, or CANCELLING until fal has answered.
@@ -112,17 +120,149 @@ class Client:
             JobNotFound: there is none, or it has expired.
             JobFinished: it has already ended.
         """
-        return self._call(lambda stub: stub.CancelJob, CancelJobRequest(job_id=job_id), timeout).job
+        return self._call(lambda stubs: stubs.jobs.CancelJob, CancelJobRequest(job_id=job_id), timeout).job
 
-    def list(self, **filters: Unpack[requests.JobFilter]) -> Iterator[Job]:
+    def retry(
+        self,
+        job_id: str,
+        *,
+        request_id: str | None = None,
+        resubmit_unknown: bool = False,
+        timeout: timedelta | float | None = None,
+    ) -> Job:
+        """Give a failed or cancelled job another round of attempts, which use again what is paid; return the job.
+
+        Args:
+            job_id: the job.
+            request_id: as in `submit`: a retry that is repeated with the same one is one retry.
+            resubmit_unknown: submit anew where it cannot be known whether fal accepted a submit; in the worst case
+                fal bills both.
+            timeout: the deadline of this call, if not the client's.
+
+        Raises:
+            JobNotFound: there is none, or it has expired.
+            JobNotRetryable: it has neither failed nor been cancelled.
+            RequestIdReused: the request_id was used with another payload.
+        """
+        request = requests.retry(job_id, request_id=request_id, resubmit_unknown=resubmit_unknown)
+        return self._call(lambda stubs: stubs.jobs.RetryJob, request, timeout).job
+
+    def release(self, *job_ids: str, timeout: timedelta | float | None = None) -> Sequence[Job]:
+        """Let up to 1000 held jobs go, all or none, and return them without their specs.
+
+        Raises:
+            JobNotFound: one of them does not exist.
+            JobNotHeld: one of them has already ended.
+        """
+        request = ReleaseJobRequest(job_ids=job_ids)
+        return tuple(self._call(lambda stubs: stubs.jobs.ReleaseJob, request, timeout).jobs)
+
+    def delete(self, job_id: str, *, timeout: timedelta | float | None = None) -> None:
+        """Forget a finished job before its time.
+
+        Raises:
+            JobNotFound: there is none; also when it was deleted by a call whose answer was lost.
+            JobNotFinished: cancel it first.
+        """
+        self._call(lambda stubs: stubs.jobs.DeleteJob, DeleteJobRequest(job_id=job_id), timeout)
+
+    def wait(self, job_id: str, timeout: timedelta | float = 30.0) -> Job:
+        """Wait until a job has ended, but no longer than *timeout*, and return it as it then stands.
+
+        `result` raises for jobs that fail, and `watch` tells what happens meanwhile.
+
+        Raises:
+            JobNotFound: there is none, or it has expired.
+        """
+        deadline = Deadline(seconds(timeout))
+        while True:
+            request = requests.wait(job_id, deadline.cap(self._settings.longest_wait))
+            job = self._call(lambda stubs: stubs.jobs.WaitJob, request).job
+            if is_final(job.state) or deadline.passed:
+                return job
+
+    def get_batch(self, batch_id: str, *, timeout: timedelta | float | None = None) -> Batch:
+        """Return a batch as it stands.
+
+        Raises:
+            BatchNotFound: there is none, or it has expired.
+        """
+        return self._call(lambda stubs: stubs.jobs.GetBatch, GetBatchRequest(batch_id=batch_id), timeout).batch
+
+    def cancel_batch(self, batch_id: str, *, timeout: timedelta | float | None = None) -> CancelBatchResponse:
+        """Cancel every job of a batch that has not ended; return the ``batch`` and the ``cancelled_count``.
+
+        Raises:
+            BatchNotFound: there is none, or it has expired.
+        """
+        return self._call(lambda stubs: stubs.jobs.CancelBatch, CancelBatchRequest(batch_id=batch_id), timeout)
+
+    def cancel_where(self, **conditions: Unpack[requests.JobFilter]) -> int:
+        """Cancel every unfinished job that meets all conditions, of which there must be one; return how many.
+
+        Jobs are cancelled a thousand at a time, so a failure may leave some of them cancelled: repeat it.
+
+        Raises:
+            InvalidRequest: there is no condition, or a wrong one.
+        """
+        request = CancelJobsRequest(filter=requests.job_filter(**conditions))
+        count, more = 0, True
+        while more:
+            answer = self._call(lambda stubs: stubs.jobs.CancelJobs, request)
+            count, more = count + answer.cancelled_count, answer.more
+        return count
+
+    def retry_where(self, *, resubmit_unknown: bool = False, **conditions: Unpack[requests.JobFilter]) -> int:
+        """Retry every failed and cancelled job that meets all conditions; return how many. As `cancel_where`.
+
+        Raises:
+            InvalidRequest: there is no condition, or a wrong one.
+        """
+        request = RetryJobsRequest(filter=requests.job_filter(**conditions), resubmit_unknown=resubmit_unknown)
+        count, more = 0, True
+        while more:
+            answer = self._call(lambda stubs: stubs.jobs.RetryJobs, request)
+            count, more = count + answer.retried_count, answer.more
+        return count
+
+    def stats(self, *, timeout: timedelta | float | None = None) -> GetStatsResponse:
+        """Return how many jobs stand in which state, and what is paused."""
+        return self._call(lambda stubs: stubs.system.GetStats, GetStatsRequest(), timeout)
+
+    def pause(self, **scope: Unpack[requests.Scope]) -> Sequence[Pause]:
+        """Start no more jobs of a scope (those that run go on), and return all that is paused.
+
+        Args:
+            scope: one of ``everything=True``, ``tenant=True``, ``kind="transition"``.
+
+        Raises:
+            ValueError: it is none of these, or several.
+        """
+        request = PauseSchedulingRequest(scope=requests.scope(**scope))
+        return tuple(self._call(lambda stubs: stubs.system.PauseScheduling, request).pauses)
+
+    def resume(self, **scope: Unpack[requests.Scope]) -> Sequence[Pause]:
+        """Start jobs of a scope again, and return what is still paused. See `pause`.
+
+        Raises:
+            ValueError: it is none of the scopes, or several.
+        """
+        request = ResumeSchedulingRequest(scope=requests.scope(**scope))
+        return tuple(self._call(lambda stubs: stubs.system.ResumeScheduling, request).pauses)
+
+    def capabilities(self, *, timeout: timedelta | float | None = None) -> GetCapabilitiesResponse:
+        """Return the kinds, models, limits and defaults of the server."""
+        return self._call(lambda stubs: stubs.system.GetCapabilities, GetCapabilitiesRequest(), timeout)
+
+    def list(self, **filters: Unpack[requests.ListOptions]) -> Iterator[Job]:
         """Yield jobs, newest first, page by page.
 
         Args:
-            filters: see `segue.requests.JobFilter`.
+            filters: see `segue.requests.ListOptions`.
         """
         request = requests.list_jobs(**filters)
         while True:
-            page = self._call(lambda stub: stub.ListJobs, request)
+            page = self._call(lambda stubs: stubs.jobs.ListJobs, request)
             yield from page.jobs
             if not page.next_page_token:
                 return
@@ -146,10 +286,10 @@ class Client:
             timeout=None if timeout is None else seconds(timeout),
         )
         while not watch.finished:
-            self._closing.wait(watch.delay)
-            request, address = watch.open(), self._channels.pick()
-            with self._channels.watching(address) as stub:
-                call = stub.WatchJob(request, timeout=watch.timeout, metadata=self._settings.metadata)
+            self._call.closing.wait(watch.delay)
+            request, address = watch.open(), self._call.channels.pick()
+            with self._call.channels.watching(address) as stubs:
+                call = stubs.jobs.WatchJob(request, timeout=watch.timeout, metadata=self._settings.metadata)
                 try:
                     with Watchdog(call.cancel) as watchdog:
                         while not watch.interrupted:
@@ -161,7 +301,7 @@ class Client:
                 finally:
                     call.cancel()
             if not watch.finished:
-                self._channels.avoid(address)
+                self._call.channels.avoid(address)
 
     def result(self, job_id: str, *, timeout: timedelta | float | None = None) -> Job:
         """Wait until a job has ended and return it with its result.
@@ -179,9 +319,7 @@ class Client:
 
     def close(self) -> None:
         """Close all connections; calls and watches that still run end with `ClientClosed`."""
-        self._closing.set()
-        for channel in self._channels.close():
-            channel.close()
+        self._call.close()
 
     def __enter__(self) -> Self:
         return self
@@ -191,29 +329,6 @@ class Client:
     ) -> None:
         self.close()
 
-    def _dial(self, address: str) -> grpc.Channel:
-        if self._settings.credentials is None:
-            return grpc.insecure_channel(address, self._settings.channel_options)
-        return grpc.secure_channel(address, self._settings.credentials, self._settings.channel_options)
-
-    def _call(
-        self,
-        method: Callable[[JobServiceStub], grpc.UnaryUnaryMultiCallable[RequestT, ResponseT]],
-        request: RequestT,
-        timeout: timedelta | float | None = None,
-    ) -> ResponseT:
-        attempts = Attempts(self._settings.retry, self._settings.timeout if timeout is None else seconds(timeout))
-        while True:
-            address = self._channels.pick()
-            call = method(self._channels.unary(address))
-            try:
-                return call(request, timeout=attempts.timeout, metadata=self._settings.metadata)
-            except grpc.RpcError as error:
-                self._raise_if_closed()
-                delay = attempts.failed(error)
-            self._channels.avoid(address)
-            self._closing.wait(delay)
-
     def _next(self, call: Iterator[WatchJobResponse], watch: Watch, watchdog: Watchdog) -> WatchJobResponse | None:
         """Return the next message of a stream; None: it is over, and the watch knows how."""
         try:
@@ -222,14 +337,9 @@ class Client:
         except StopIteration:
             watch.ended()
         except grpc.RpcError as error:
-            self._raise_if_closed()
+            self._call.raise_if_closed()
             if watchdog.bit:
                 watch.silent()
             else:
                 watch.failed(error)
         return None
-
-    def _raise_if_closed(self) -> None:
-        """Tell a call that `close` ended from one that the server cancelled: grpc says CANCELLED for both."""
-        if self._channels.closed:
-            raise errors.ClientClosed from None

@@ -113,6 +113,18 @@ class JobFinished(FailedPrecondition):
     """The job has already ended."""
 
 
+class JobNotRetryable(FailedPrecondition):
+    """The job has neither failed nor been cancelled."""
+
+
+class JobNotHeld(FailedPrecondition):
+    """The job has already ended."""
+
+
+class JobNotFinished(FailedPrecondition):
+    """The job has not ended yet: cancel it first."""
+
+
 class PermissionDenied(SegueError):
     """The caller may not do that."""
 
@@ -192,6 +204,9 @@ _BY_REASON: Final[Mapping[str, type[SegueError]]] = {
     "JOB_NOT_FOUND": JobNotFound,
     "BATCH_NOT_FOUND": BatchNotFound,
     "JOB_FINISHED": JobFinished,
+    "JOB_NOT_RETRYABLE": JobNotRetryable,
+    "JOB_NOT_HELD": JobNotHeld,
+    "JOB_NOT_FINISHED": JobNotFinished,
     "REQUEST_ID_REUSED": RequestIdReused,
 }
 

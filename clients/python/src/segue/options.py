@@ -26,6 +26,9 @@ _SCHEMES_WITH_COMMAS: Final = ("ipv4:", "ipv6:", "unix:", "unix-abstract:", "xds
 #: Three missed heartbeats mean that the stream is dead, whatever TCP believes.
 MISSED_HEARTBEATS: Final = 3
 
+#: Seconds that a server lets WaitJob wait.
+LONGEST_WAIT: Final = 600.0
+
 _CHANNEL_OPTIONS: Final[tuple[tuple[str, str | int], ...]] = (
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
@@ -98,6 +101,11 @@ class Settings:
     heartbeat_interval: timedelta = timedelta(seconds=15)
     retry: Retry = field(default_factory=Retry)
     channel_options: tuple[tuple[str, str | int], ...] = ()
+
+    @property
+    def longest_wait(self) -> float:
+        """How many seconds one WaitJob waits at most: a second one still fits into the deadline of the call."""
+        return min(self.timeout / 2, LONGEST_WAIT)
 
     @property
     def silence(self) -> float:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, TypeAlias, TypedDict, Unpack
 from uuid import uuid4
 
 from segue import errors
-from segue.v1 import job_pb2, job_service_pb2, spec_pb2
+from segue.v1 import job_pb2, job_service_pb2, spec_pb2, system_service_pb2
 from segue.values import duration, enum_value, timestamp
 
 if TYPE_CHECKING:
@@ -34,10 +34,14 @@ class JobOptions(TypedDict, total=False):
     """Accept it, but start it only after ReleaseJob."""
     on_unknown_submission: str | job_pb2.UnknownSubmissionPolicy.ValueType
     """"fail" or "resubmit": what to do when it cannot be known whether fal accepted (and bills) a submit."""
+    schedule_time: datetime | None
+    """Not to be started before this, at most a year ahead; at once."""
+    expire_if_not_started_after: timedelta | float | None
+    """Fail it, unbilled, if it waits longer than this for its start, as a timedelta or in seconds; never."""
 
 
 class JobFilter(TypedDict, total=False):
-    """Which jobs are listed: filters are joined by "and", the values of a list by "or"."""
+    """Which jobs: conditions are joined by "and", the values of a list by "or"."""
 
     owner: str
     states: Iterable[str | job_pb2.JobState.ValueType]
@@ -48,9 +52,25 @@ class JobFilter(TypedDict, total=False):
     labels: Mapping[str, str]
     create_time_from: datetime | None
     create_time_to: datetime | None
+
+
+class ListOptions(JobFilter, total=False):
+    """Which jobs are listed, and how."""
+
     page_size: int
     """How many jobs one call fetches, at most 100; it does not limit the list."""
     include_spec: bool
+
+
+class Scope(TypedDict, total=False):
+    """What is paused or resumed: exactly one of these."""
+
+    everything: bool
+    """All jobs of all tenants."""
+    tenant: bool
+    """All jobs of the caller's own tenant."""
+    kind: str | spec_pb2.JobKind.ValueType
+    """All jobs of a kind, by name ("transition") or value, of all tenants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +102,8 @@ def submission(
     max_attempts: int | None = None,
     hold: bool = False,
     on_unknown_submission: str | job_pb2.UnknownSubmissionPolicy.ValueType = "",
+    schedule_time: datetime | None = None,
+    expire_if_not_started_after: timedelta | float | None = None,
 ) -> job_service_pb2.SubmitJobRequest:
     """Describe a job with its options: an item of a batch. See `JobOptions`."""
     return job_service_pb2.SubmitJobRequest(
@@ -94,6 +116,8 @@ def submission(
         max_attempts=max_attempts,
         hold=hold,
         on_unknown_submission=enum_value(job_pb2.UnknownSubmissionPolicy, on_unknown_submission),
+        schedule_time=timestamp(schedule_time),
+        expire_if_not_started_after=duration(expire_if_not_started_after),
     )
 
 
@@ -129,7 +153,19 @@ def submitted_batch(response: job_service_pb2.BatchSubmitResponse) -> SubmittedB
     )
 
 
-def list_jobs(
+def retry(job_id: str, *, request_id: str | None, resubmit_unknown: bool) -> job_service_pb2.RetryJobRequest:
+    """Build the retry of one job; a request_id makes it safe to repeat."""
+    return job_service_pb2.RetryJobRequest(
+        job_id=job_id, request_id=request_id or str(uuid4()), resubmit_unknown=resubmit_unknown
+    )
+
+
+def wait(job_id: str, timeout: float) -> job_service_pb2.WaitJobRequest:
+    """Build the request to wait so many seconds for the end of a job."""
+    return job_service_pb2.WaitJobRequest(job_id=job_id, timeout=duration(timeout))
+
+
+def job_filter(
     *,
     owner: str = "",
     states: Iterable[str | job_pb2.JobState.ValueType] = (),
@@ -138,11 +174,9 @@ def list_jobs(
     labels: Mapping[str, str] | None = None,
     create_time_from: datetime | None = None,
     create_time_to: datetime | None = None,
-    page_size: int = 100,
-    include_spec: bool = False,
-) -> job_service_pb2.ListJobsRequest:
-    """Build the request for the first page of a list. See `JobFilter`."""
-    return job_service_pb2.ListJobsRequest(
+) -> job_service_pb2.JobFilter:
+    """Build the conditions of jobs. See `JobFilter`."""
+    return job_service_pb2.JobFilter(
         owner=owner,
         states=[enum_value(job_pb2.JobState, state) for state in states],
         kinds=[enum_value(spec_pb2.JobKind, kind) for kind in kinds],
@@ -150,6 +184,39 @@ def list_jobs(
         labels=labels,
         create_time_from=timestamp(create_time_from),
         create_time_to=timestamp(create_time_to),
+    )
+
+
+def list_jobs(
+    *, page_size: int = 100, include_spec: bool = False, **conditions: Unpack[JobFilter]
+) -> job_service_pb2.ListJobsRequest:
+    """Build the request for the first page of a list. See `ListOptions`."""
+    wanted = job_filter(**conditions)
+    return job_service_pb2.ListJobsRequest(
+        owner=wanted.owner,
+        states=wanted.states,
+        kinds=wanted.kinds,
+        batch_id=wanted.batch_id,
+        labels=wanted.labels,
+        create_time_from=wanted.create_time_from if wanted.HasField("create_time_from") else None,
+        create_time_to=wanted.create_time_to if wanted.HasField("create_time_to") else None,
         page_size=page_size,
         include_spec=include_spec,
     )
+
+
+def scope(
+    *, everything: bool = False, tenant: bool = False, kind: str | spec_pb2.JobKind.ValueType = ""
+) -> system_service_pb2.SchedulingScope:
+    """Build what is paused or resumed. See `Scope`.
+
+    Raises:
+        ValueError: it is none of the scopes, or several.
+    """
+    if sum((everything, tenant, bool(kind))) != 1:
+        raise ValueError("give exactly one of everything=True, tenant=True, kind=...")
+    if everything:
+        return system_service_pb2.SchedulingScope(everything=True)
+    if tenant:
+        return system_service_pb2.SchedulingScope(tenant=True)
+    return system_service_pb2.SchedulingScope(kind=enum_value(spec_pb2.JobKind, kind))
