@@ -145,7 +145,8 @@ async def test_a_draining_server_is_left_for_as_long_as_it_asks(client: Face, jo
     events = await client.watch(JOB_ID)
 
     assert sequences(events) == [1, 2]
-    assert 0.3 <= time.monotonic() - began < 1.5
+    # Not by the watchdog, which would come after 30 s.
+    assert 0.3 <= time.monotonic() - began < 20
     assert jobs.resumed_after == [0, 1]
 
 
@@ -202,22 +203,22 @@ async def test_a_kind_of_event_that_the_client_does_not_know_is_skipped(client: 
     assert sequences(await client.watch(JOB_ID)) == [1, 3]
 
 
-async def test_heartbeats_keep_a_quiet_stream_open(client: Face, jobs: ScriptedJobs) -> None:
-    beats = [step for _ in range(8) for step in (0.1, heartbeat(1))]
+async def test_heartbeats_keep_a_quiet_stream_open(watchful: Face, jobs: ScriptedJobs) -> None:
+    beats = [step for _ in range(20) for step in (0.1, heartbeat(1))]
     jobs.will_play(snapshot(1), *beats, success(2))
 
-    assert sequences(await client.watch(JOB_ID)) == [1, 2]
+    assert sequences(await watchful.watch(JOB_ID)) == [1, 2]
     assert jobs.resumed_after == [0]
 
 
-async def test_three_missed_heartbeats_mean_that_the_stream_is_dead(client: Face, jobs: ScriptedJobs) -> None:
+async def test_three_missed_heartbeats_mean_that_the_stream_is_dead(watchful: Face, jobs: ScriptedJobs) -> None:
     jobs.will_play(snapshot(1), HANG)
     jobs.will_play(success(2))
     began = time.monotonic()
 
-    assert sequences(await client.watch(JOB_ID)) == [1, 2]
-    assert time.monotonic() - began >= 0.3
-    async with asyncio.timeout(5):
+    assert sequences(await watchful.watch(JOB_ID)) == [1, 2]
+    assert time.monotonic() - began >= 1.5
+    async with asyncio.timeout(30):
         await jobs.left.wait()
 
 
@@ -314,7 +315,7 @@ async def test_the_callers_own_cancellation_closes_the_stream_at_once(
 
     with pytest.raises(asyncio.CancelledError):
         await watching
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         await jobs.left.wait()
     assert len(jobs.resumed_after) == 1
 
@@ -327,7 +328,7 @@ async def test_leaving_the_loop_closes_the_stream(aio_client: segue.aio.Client, 
         await jobs.watching.wait()
         break
 
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         await jobs.left.wait()
 
 
@@ -340,16 +341,16 @@ async def test_leaving_the_loop_closes_a_synchronous_stream(server: ScriptedServ
 
         await asyncio.to_thread(events.close)
 
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(30):
             await jobs.left.wait()
 
 
 async def test_a_server_that_does_not_end_the_stream_after_the_final_event_is_left(
-    client: Face, jobs: ScriptedJobs
+    watchful: Face, jobs: ScriptedJobs
 ) -> None:
     jobs.will_play(snapshot(1), success(2), HANG)
 
-    assert sequences(await client.watch(JOB_ID)) == [1, 2]
+    assert sequences(await watchful.watch(JOB_ID)) == [1, 2]
     assert jobs.resumed_after == [0]
 
 
