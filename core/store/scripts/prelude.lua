@@ -250,16 +250,15 @@ local function close_attempt(tenant, id, now, outcome, failure)
   redis.call('HDEL', job, 'try:' .. (number - ATTEMPTS_KEPT), 'worker', 'claimed', 'position')
 end
 
--- Give the job's provider slots back, but with keep those whose generations run at the provider, or may run: whether
--- an intended one was accepted, nobody knows yet. Returns how many are kept. A job has as many as its recipe has steps
--- at once: few.
+-- Give the job's provider slots back, but with keep those whose generations run at the provider, or may run: those not
+-- known to have ended. Returns how many are kept. A job has as many as its recipe has steps at once: few.
 local function free_slots(tenant, id, keep)
   local member, kept = tenant .. '/' .. id, 0
   for _, slot in ipairs(redis.call('ZRANGEBYLEX', key('provider'), '[' .. member, '[' .. member .. '/\255')) do
     local step = string.sub(slot, #member + 2)
     local row = keep and step ~= '' and redis.call('HGET', key('job', tenant, id), 'gen:' .. step)
     local state = row and cmsgpack.unpack(row).state
-    if state == 'submitted' or state == 'intended' then
+    if state == 'submitted' or state == 'intended' or state == 'unknown' then
       kept = kept + 1
     else
       redis.call('ZREM', key('provider'), slot)
@@ -345,7 +344,7 @@ local function forget(tenant, id)
   for _, index in ipairs(indexes(tenant, kind, state, owner, batch, labels)) do redis.call('ZREM', index, id) end
   redis.call('DEL', job, key('out', tenant, id), key('log', tenant, id))
   if request then forget_request(tenant, request, id) end
-  for retry in string.gmatch(retries or '', '%S+') do forget_request(tenant, retry, id) end
+  for _, retry in ipairs(retries and cmsgpack.unpack(retries) or {}) do forget_request(tenant, retry, id) end
   if batch then
     local hash = key('batch', tenant, batch)
     -- The batch goes with the last of its jobs.

@@ -36,7 +36,9 @@ for i = 10, #ARGV do
     if request ~= '' then
       redis.call('SET', key('request', tenant, request), digest .. ' ' .. id)
       local retries = redis.call('HGET', job, 'retries')
-      redis.call('HSET', job, 'retries', retries and (retries .. ' ' .. request) or request)
+      retries = retries and cmsgpack.unpack(retries) or {}
+      retries[#retries + 1] = request
+      redis.call('HSET', job, 'retries', cmsgpack.pack(retries))
     end
     -- Its schedule still holds. How long it may wait does not: its caller has asked for it again.
     wanted = wanted + await_start(tenant, id, kind, priority, created, schedule, nil, now)

@@ -242,7 +242,7 @@ async def test_a_request_id_of_another_request_is_refused(engine: Engine) -> Non
 
 async def test_the_request_ids_of_retries_are_forgotten_with_the_job(engine: Engine, clock: Clock) -> None:
     job = await engine.ended(request_id="submit")
-    for request_id in ("first", "second"):
+    for request_id in ("first", "the second"):
         await engine.retry(job, request_id=request_id)
         await engine.cancel(job.tenant, job.id)
     assert await engine.redis.keys(f"{PREFIX}:request:*")
@@ -251,7 +251,7 @@ async def test_the_request_ids_of_retries_are_forgotten_with_the_job(engine: Eng
 
     assert await engine.redis.keys(f"{PREFIX}:request:*") == []
     other = await engine.ended()
-    assert not await engine.retry(other, request_id="first", digest="new")
+    assert not await engine.retry(other, request_id="the second", digest="new")
 
 
 async def test_an_unknown_submit_is_made_anew_only_when_asked_for(engine: Engine) -> None:
