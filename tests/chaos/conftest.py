@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from devstack.settings import Settings
 from devstack.stack import Stack
@@ -90,7 +92,8 @@ def shared_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture
 async def redis(shared_stack: Stack) -> AsyncIterator[Redis]:
     """A client of the Redis of all, empty."""
-    async with Redis.from_url(shared_stack.redis_url) as client:
+    # It is cut off and kept waiting on purpose, and must not repeat what did that.
+    async with Redis.from_url(shared_stack.redis_url, socket_timeout=30, retry=Retry(NoBackoff(), 0)) as client:
         await client.flushall()
         yield client
 

@@ -11,17 +11,19 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
+import psutil
+
 import segue
 from devstack.process import ChildProcess
 from devstack.settings import child_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
     from devstack.stack import Stack
     from segue import aio
-    from tests.chaos.crashing_worker import Crash
+    from tests.chaos.crashing import Crash
     from tests.chaos.matrix import Row
 
 #: Seconds of a lease: long enough for a busy machine's heartbeats, short enough to wait for.
@@ -34,11 +36,14 @@ QUICK: Final = {
     "SEGUE_QUEUE_POLL_MILLISECONDS": "50",
     "SEGUE_RETRY_DELAY_SECONDS": "0.5",
 }
+#: The line by which a server says where it listens.
+SERVER_READY: Final = r"^server ready on (\S+)$"
+#: The states that jobs end in.
+FINAL: Final = ("succeeded", "failed", "cancelled")
 #: A time at fal that no test waits for.
 FOR_EVER: Final = 600
 #: Seconds that anything may take before a test gives up.
 PATIENCE: Final = 45
-_LOOK: Final = 0.02
 
 
 class Scene:
@@ -51,27 +56,31 @@ class Scene:
         self._folder = folder
         self._name = uuid4().hex
         self._numbers = itertools.count()
-        self.workers: list[ChildProcess] = []
+        self._processes: list[ChildProcess] = []
 
-    async def worker(self, crash: Crash | None = None, **settings: str) -> ChildProcess:
-        """Start a worker, to be hit by *crash* if there is one."""
-        name = f"worker-{len(self.workers) + 1}"
+    async def worker(self, crash: Crash | None = None, *, settings: Mapping[str, str] | None = None) -> ChildProcess:
+        """Start a worker, to be hit by *crash* if there is one; *settings* are variables of its environment."""
+        environment = {**QUICK, **self.stack.fal_environment, **(settings or {})}
+        return await self._start("workers", crash, environment, ready=r"^worker ready\b")
+
+    async def server(self, crash: Crash) -> ChildProcess:
+        """Start a server, to be hit by *crash*."""
+        return await self._start("server", crash, {"SEGUE_LISTEN": "127.0.0.1:0"}, ready=SERVER_READY)
+
+    async def _start(
+        self, program: str, crash: Crash | None, environment: Mapping[str, str], *, ready: str
+    ) -> ChildProcess:
+        name = f"{program}-{len(self._processes) + 1}"
+        command = ["-m", program] if crash is None else ["-m", "tests.chaos.crashing", program]
+        chosen = {} if crash is None else crash.environment
         process = ChildProcess(
             name,
-            [sys.executable, "-m", "workers" if crash is None else "tests.chaos.crashing_worker"],
+            [sys.executable, *command],
             log_path=self._folder / f"{name}.log",
-            environment=child_environment(
-                {
-                    **QUICK,
-                    "SEGUE_REDIS_URL": self.stack.redis_url,
-                    **self.stack.fal_environment,
-                    **({} if crash is None else crash.environment),
-                    **settings,
-                }
-            ),
+            environment=child_environment({"SEGUE_REDIS_URL": self.stack.redis_url, **environment, **chosen}),
         )
-        self.workers.append(process)
-        await process.start(r"^worker ready\b")
+        self._processes.append(process)
+        await process.start(ready)
         return process
 
     def spec(self) -> segue.JobSpec:
@@ -87,12 +96,12 @@ class Scene:
         ledger = await self.stack.emulator.ledger()
         return [request for request in ledger.requests if request["arguments"].get("scene") == self._name]
 
-    async def until(self, what: Callable[[], Awaitable[bool]], *, within: float = PATIENCE) -> None:
-        """Look again and again until *what* is true."""
-        deadline = time.monotonic() + within
+    async def until(self, what: Callable[[], Awaitable[bool]], *, every: float = 0.02) -> None:
+        """Look *every* so many seconds until *what* is true."""
+        deadline = time.monotonic() + PATIENCE
         while not await what():
             assert time.monotonic() < deadline, "\n".join(["It did not come true.", *self._tails()])
-            await asyncio.sleep(_LOOK)
+            await asyncio.sleep(every)
 
     async def until_accepted(self, count: int = 1) -> None:
         """Wait until fal has accepted so many submits of this scene, whether it has answered them or not."""
@@ -112,13 +121,41 @@ class Scene:
 
     async def until_followed(self, job: segue.Job, status: str) -> None:
         """Wait until a job's generation has the status at fal, and the worker has written fal's id down."""
+        await self.until_at_fal(status)
+        await self.until_known(job)
+
+    async def until_known(self, job: segue.Job) -> None:
+        """Wait until fal's id of a job's generation stands in the ledger."""
 
         async def written() -> bool:
             generations = (await self.client.get(job.id)).generations
             return any(bool(row.provider_request_id) for row in generations)
 
-        await self.until_at_fal(status)
         await self.until(written)
+
+    async def until_attempt(self, job: segue.Job, number: int) -> None:
+        """Wait until the attempt of that number at a job has started."""
+
+        async def started() -> bool:
+            return (await self.client.get(job.id)).attempt >= number
+
+        await self.until(started)
+
+    async def until_stopped(self, worker: ChildProcess) -> None:
+        """Wait until a worker is frozen."""
+
+        async def stopped() -> bool:
+            return bool(psutil.Process(worker.pid).status() == psutil.STATUS_STOPPED)
+
+        await self.until(stopped)
+
+    async def until_says(self, worker: ChildProcess, text: str) -> None:
+        """Wait until a worker has logged a text."""
+
+        async def said() -> bool:
+            return text in worker.output()
+
+        await self.until(said)
 
     async def until_state(self, job: segue.Job, *states: str) -> segue.Job:
         """Wait until a job is in one of the states, and return it."""
@@ -142,6 +179,17 @@ class Scene:
         assert sequences == list(range(sequences[0], sequences[0] + len(sequences)))
         return await self.client.get(job.id)
 
+    async def all_ended(self, count: int) -> list[segue.Job]:
+        """Wait until so many jobs have ended, and return them."""
+        ended: list[segue.Job] = []
+
+        async def reached() -> bool:
+            ended[:] = [job async for job in self.client.list(states=FINAL, page_size=100)]
+            return len(ended) >= count
+
+        await self.until(reached, every=0.2)
+        return ended
+
     async def note(self, *jobs: segue.Job, hit: float | None = None) -> Row:
         """Fill in the row from the jobs as they ended.
 
@@ -161,11 +209,11 @@ class Scene:
         return row
 
     async def close(self) -> None:
-        """End all workers, the frozen ones too."""
-        await asyncio.gather(*(worker.kill() for worker in self.workers))
+        """End all processes, the frozen ones too."""
+        await asyncio.gather(*(process.kill() for process in self._processes))
 
     def _tails(self) -> Sequence[str]:
-        return [worker.tail() for worker in self.workers]
+        return [process.tail() for process in self._processes]
 
 
 def state_of(job: segue.Job) -> str:

@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING
 import pytest
 
 from segue.v1.job_pb2 import AttemptOutcome, CancelOutcome
-from tests.chaos.crashing_worker import Crash
+from tests.chaos.crashing import Crash
 from tests.chaos.matrix import cell
 from tests.chaos.scene import FOR_EVER, state_of
 
 if TYPE_CHECKING:
     from tests.chaos.scene import Scene
 
-CLAIM = Crash(method="claim", when="after", sees="Job")
-INTENDED = Crash(method="record", when="after", sees="intended")
-POSTED = Crash(method="submit", when="after")
-SUBMITTED = Crash(method="record", when="after", sees="submitted")
-COMPLETED_AT_FAL = Crash(method="status", when="after", sees="Completed")
-FETCHED = Crash(method="result", when="after")
-STORED = Crash(method="record", when="after", sees="completed")
-ENDED = Crash(method="finish", when="after")
-CANCELLING = Crash(method="cancel", when="before")
-CANCELLED_AT_FAL = Crash(method="cancel", when="after")
+CLAIM = Crash(method="AttemptStore.claim", when="after", sees="Job")
+INTENDED = Crash(method="AttemptStore.record", when="after", sees="intended")
+POSTED = Crash(method="FalGateway.submit", when="after")
+SUBMITTED = Crash(method="AttemptStore.record", when="after", sees="submitted")
+COMPLETED_AT_FAL = Crash(method="FalGateway.status", when="after", sees="Completed")
+FETCHED = Crash(method="FalGateway.result", when="after")
+STORED = Crash(method="AttemptStore.record", when="after", sees="completed")
+ENDED = Crash(method="AttemptStore.finish", when="after")
+CANCELLING = Crash(method="FalGateway.cancel", when="before")
+CANCELLED_AT_FAL = Crash(method="FalGateway.cancel", when="after")
 
 UNKNOWN = "FAILED (SUBMISSION_UNKNOWN)"
 long = pytest.mark.chaos
@@ -90,6 +90,7 @@ async def test_a_submit_of_unknown_outcome_fails_the_job_and_is_never_repeated(
     hit = await (_dead(scene, crash) if crash else _dead_during_the_post(scene))
     await scene.worker()
     finished = await scene.ended(job)
+    await scene.until_at_fal("COMPLETED", accepted)
 
     row = await scene.note(finished, hit=hit)
     assert (row.outcome, row.submits, row.attempts) == (UNKNOWN, accepted, 2)
@@ -176,7 +177,7 @@ async def test_a_job_that_has_ended_stays_as_it_is_when_its_worker_dies(scene: S
 @cell("P", "poisoned job: kills its worker in each attempt")
 async def test_a_poisoned_job_fails_after_its_attempts_and_is_paid_once(scene: Scene) -> None:
     await _keep_at_fal(scene, "IN_PROGRESS")
-    poison = Crash(method="status", when="after", sees="Running")
+    poison = Crash(method="FalGateway.status", when="after", sees="Running")
     job = await scene.submit(max_attempts=3)
 
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""A worker that is hit by a signal at one exact point: `python -m tests.chaos.crashing_worker`.
+"""A worker or a server that is hit by a signal at one exact point: `python -m tests.chaos.crashing workers`.
 
 It is `python -m workers` with one method wrapped: before or after the n-th call that matches, the process sends itself
 SIGKILL (or SIGSTOP), so that not one more instruction of it runs. Production code knows nothing of this.
@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import functools
 import os
+import runpy
 import signal
+import sys
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.job import Generation
 from core.store.attempts import AttemptStore
-from workers.__main__ import main
+from core.store.jobs import JobStore
 from workers.fal.gateway import FalGateway
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
 _PREFIX: Final = "CHAOS_"
+_OWNERS: Final = {owner.__name__: owner for owner in (AttemptStore, JobStore, FalGateway)}
 
 
 class Crash(BaseSettings):
@@ -29,8 +32,8 @@ class Crash(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True)
 
-    method: Literal["claim", "record", "finish", "submit", "status", "result", "cancel"]
-    """Of the attempts' store (the first three) or of the gateway to fal."""
+    method: str
+    """With its class: of the stores or of the gateway to fal."""
     when: Literal["before", "after"]
     """On which side of the call."""
     sees: str = ""
@@ -59,8 +62,8 @@ def words(things: Iterable[object]) -> set[str]:
 
 def arm(crash: Crash) -> None:
     """Wrap the method, for the life of this process."""
-    owner = AttemptStore if hasattr(AttemptStore, crash.method) else FalGateway
-    method: Callable[..., Awaitable[Any]] = getattr(owner, crash.method)
+    owner, _, name = crash.method.partition(".")
+    method: Callable[..., Awaitable[Any]] = getattr(_OWNERS[owner], name)
     calls = 0
 
     def hit_at(*things: object) -> None:
@@ -79,9 +82,10 @@ def arm(crash: Crash) -> None:
             hit_at(*arguments, answer)
         return answer
 
-    setattr(owner, crash.method, wrapped)
+    setattr(_OWNERS[owner], name, wrapped)
 
 
 if __name__ == "__main__":
     arm(Crash())  # type: ignore[call-arg]  # the environment says it
-    main()
+    program = sys.argv.pop()
+    runpy.run_module(program, run_name="__main__", alter_sys=True)
