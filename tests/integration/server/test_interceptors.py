@@ -10,7 +10,9 @@ from redis.asyncio import Redis
 
 from core.jobs import Jobs
 from segue.v1 import job_service_pb2 as pb
+from segue.v1.job_service_pb2_grpc import JobServiceStub
 from tests.integration.server.answers import refused, watched
+from tests.integration.server.conftest import running
 from tests.unit.server.requests import submit
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from structlog.typing import EventDict
 
     from segue.v1.job_service_pb2_grpc import JobServiceAsyncStub
+    from server.settings import Settings
 
 SECRET = "the password is swordfish"
 
@@ -31,7 +34,7 @@ def lines() -> Iterator[list[EventDict]]:
 
 async def line_of(lines: list[EventDict], method: str) -> EventDict:
     """Return the line of the one call of a method, when it has come."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             found = [line for line in lines if line["event"] == "rpc.done" and line["method"].endswith(f"/{method}")]
             if found:
@@ -91,7 +94,7 @@ async def test_a_client_that_leaves_a_watch_frees_what_it_held(
     job_id = (await jobs.SubmitJob(submit())).job.id
     call = jobs.WatchJob(pb.WatchJobRequest(job_id=job_id))
     await call.read()
-    async with Redis.from_url(clean_redis_url) as redis, asyncio.timeout(5):
+    async with Redis.from_url(clean_redis_url) as redis, asyncio.timeout(30):
         assert len(await redis.pubsub_channels()) == 1
 
         call.cancel()
@@ -113,15 +116,19 @@ async def test_a_deadline_ends_the_watch_and_not_the_job(lines: list[EventDict],
     assert (await jobs.GetJob(pb.GetJobRequest(job_id=job_id))).job.sequence == 1
 
 
-async def test_a_burst_of_watches_is_served_and_not_refused(channel: aio.Channel, jobs: JobServiceAsyncStub) -> None:
-    job_id = (await jobs.SubmitJob(submit())).job.id
+async def test_a_burst_of_watches_is_served_and_not_refused(settings: Settings) -> None:
+    # gRPC must not refuse them; that a busy machine's Redis takes its time for all at once is another matter.
+    patient = settings.model_copy(update={"redis_timeout_seconds": 60})
+    async with running(patient) as server, aio.insecure_channel(server.address) as channel:
+        jobs: JobServiceAsyncStub = JobServiceStub(channel)
+        job_id = (await jobs.SubmitJob(submit())).job.id
 
-    calls = [jobs.WatchJob(pb.WatchJobRequest(job_id=job_id)) for _ in range(900)]
-    firsts = await asyncio.gather(*(call.read() for call in calls))
+        calls = [jobs.WatchJob(pb.WatchJobRequest(job_id=job_id)) for _ in range(900)]
+        firsts = await asyncio.gather(*(call.read() for call in calls))
 
-    assert {first.WhichOneof("event") for first in firsts if isinstance(first, pb.WatchJobResponse)} == {"snapshot"}
-    await jobs.CancelJob(pb.CancelJobRequest(job_id=job_id))
-    assert {await call.code() for call in calls if await drained(call)} == {StatusCode.OK}
+        assert all(isinstance(first, pb.WatchJobResponse) and first.HasField("snapshot") for first in firsts)
+        await jobs.CancelJob(pb.CancelJobRequest(job_id=job_id))
+        assert {await call.code() for call in calls if await drained(call)} == {StatusCode.OK}
 
 
 async def drained(call: aio.UnaryStreamCall[pb.WatchJobRequest, pb.WatchJobResponse]) -> bool:
