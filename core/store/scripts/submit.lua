@@ -27,26 +27,32 @@ if created then return {'accepted', tonumber(created)} end
 if request ~= '' then redis.call('SET', key('request', tenant, request), digest .. ' ' .. made) end
 
 -- Sorted sets that many jobs of a batch go into are written once for all of them.
-local indexed, counts, places, pending = {}, {}, {}, 0
+local indexed, counts, places, pending, time = {}, {}, {}, 0, int(now)
 for i = 10, #ARGV do
   local id, kind, state, priority, owner, labels, spec, record, schedule, wait = unpack(cmsgpack.unpack(ARGV[i]))
-  record[#record + 1] = 'created'
-  record[#record + 1] = int(now)
-  redis.call('HSET', key('job', tenant, id), 'spec', spec, unpack(record))
+  redis.call('HSET', key('job', tenant, id), 'spec', spec, 'created', time, unpack(record))
   -- Sequence 1 is the acceptance itself. It needs no line in the log: a watch begins with a snapshot, never before it.
   for _, index in ipairs(indexes(tenant, kind, state, owner, batch, labels)) do
-    local entries = indexed[index] or {}
-    entries[#entries + 1], entries[#entries + 2] = 0, id
-    indexed[index] = entries
+    local entries = indexed[index]
+    if entries then
+      entries[#entries + 1] = 0
+      entries[#entries + 1] = id
+    else
+      indexed[index] = {0, id}
+    end
   end
   counts[state] = (counts[state] or 0) + 1
   if state == 'pending' and (schedule > now or wait > 0) then
     pending = pending + await_start(tenant, id, kind, priority, now, schedule, wait > 0 and wait or nil, now)
   elseif state == 'pending' then
-    local line = class_of(priority) .. kind
-    places[line] = places[line] or {kind = kind, class = class_of(priority)}
-    table.insert(places[line], rank_of(priority, now))
-    table.insert(places[line], id)
+    local class = class_of(priority)
+    local line = places[class .. kind]
+    if not line then
+      line = {kind = kind, class = class}
+      places[class .. kind] = line
+    end
+    line[#line + 1] = rank_of(priority, now)
+    line[#line + 1] = id
     pending = pending + 1
   end
 end
