@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -26,14 +27,20 @@ async def sweep(store: AttemptStore, *, after_outage: timedelta) -> None:
     """Return lost jobs to their places, start due retries, replace lost tickets, forget expired jobs; for ever.
 
     Args:
-        after_outage: the pause when Redis was away. Leases ran out meanwhile that their workers still live for: time
-            for a heartbeat of each, or every running job would lose an attempt.
+        after_outage: the pause when Redis was away, or stalled for longer than this. Leases ran out meanwhile that
+            their workers still live for: time for a heartbeat of each, or every running job would lose an attempt.
     """
     while True:
         try:
+            asked = time.monotonic()
+            forgotten = await store.expire()
+            # Asked of the script that harms nobody: a sweep that waited out a stall might run before the heartbeats
+            # that waited with it.
+            if time.monotonic() - asked > after_outage.total_seconds():
+                log.warning("sweep.stalled")
+                await asyncio.sleep(after_outage.total_seconds())
             for verdict, job in await store.sweep():
                 log.warning("sweep.mended", verdict=verdict, job=job)
-            forgotten = BATCH
             while forgotten == BATCH:
                 forgotten = await store.expire()
         except StoreUnavailableError:
