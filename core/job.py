@@ -290,3 +290,10 @@ class Batch:
     """How much of it is done, 0 to 1: the mean of its jobs' fractions, one that has ended counting 1."""
     create_time: datetime
     end_time: datetime | None
+    sequence: int
+    """The number of its newest event."""
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether all its jobs have ended."""
+        return sum(count for state, count in self.state_counts.items() if state.is_terminal) >= self.job_count

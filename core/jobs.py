@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from core.events.follow import Follower
+from core.events.follow import follow
 from core.ids import time_ordered_ids
 from core.job import TERMINAL, BatchId, JobId, JobState
 from core.store.control import JobControl, Verdict
+from core.store.feeds import BatchFeed, JobFeed
 from core.store.jobs import JobStore
 from core.store.listing import JobIndex
 from core.store.records import new_job
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from core.events.event import Event
-    from core.events.follow import Quiet, Snapshot
+    from core.events.feed import BatchEvent, BatchSnapshot, Quiet, Snapshot
     from core.events.hub import Hub
     from core.job import Batch, Job, Submission, Tenant
     from core.store.control import Scope
@@ -76,7 +78,8 @@ class Jobs:
         self._store = JobStore(redis, prefix=prefix, events_per_job=events_per_job, weights=weights)
         self._control = JobControl(redis, prefix=prefix, events_per_job=events_per_job)
         self._index = JobIndex(redis, prefix=prefix)
-        self._follower = Follower(self._store, hub)
+        self._redis = redis
+        self._hub = hub
 
     async def submit(self, tenant: Tenant, submission: Submission) -> Submitted:
         """Accept a job: when this returns it is stored, with its place in the queue.
@@ -177,9 +180,17 @@ class Jobs:
         unfinished = replace(wanted, states=(wanted.states or frozenset(JobState)) - TERMINAL - {JobState.CANCELLING})
         if not unfinished.states:
             return 0, False
-        ids, more = await self._index.page(tenant, unfinished, size=MOST_AT_ONCE, before=None)
+        ids, more = await self._found(tenant, unfinished)
         verdicts = await self._control.cancel_many(tenant, ids)
-        return verdicts.count(Verdict.OK), more is not None
+        return verdicts.count(Verdict.OK), more
+
+    async def _found(self, tenant: Tenant, wanted: Filter) -> tuple[Sequence[JobId], bool]:
+        """Return up to MOST_AT_ONCE jobs that a filter finds, and whether there may be more."""
+        ids, before = await self._index.page(tenant, wanted, size=MOST_AT_ONCE, before=None)
+        while before is not None and len(ids) < MOST_AT_ONCE:
+            page, before = await self._index.page(tenant, wanted, size=MOST_AT_ONCE - len(ids), before=before)
+            ids = [*ids, *page]
+        return ids, before is not None
 
     async def retry(
         self, tenant: Tenant, job_id: JobId, *, request_id: str, digest: str, resubmit_unknown: bool
@@ -202,9 +213,9 @@ class Jobs:
         failed = replace(wanted, states=(wanted.states or ended) & ended)
         if not failed.states:
             return 0, False
-        ids, more = await self._index.page(tenant, failed, size=MOST_AT_ONCE, before=None)
+        ids, more = await self._found(tenant, failed)
         verdicts = await self._control.retry_many(tenant, ids, resubmit_unknown=resubmit_unknown)
-        return verdicts.count(Verdict.OK), more is not None
+        return verdicts.count(Verdict.OK), more
 
     async def release(self, tenant: Tenant, job_ids: Sequence[JobId]) -> Sequence[Job]:
         """Let held jobs go, all or none, and return them.
@@ -240,5 +251,25 @@ class Jobs:
     def follow(
         self, tenant: Tenant, job_id: JobId, *, after: int, heartbeat: timedelta
     ) -> AsyncGenerator[Snapshot | Event | Quiet, None]:
-        """Yield what happens to a job after a sequence; see Follower.follow."""
-        return self._follower.follow(tenant, job_id, after=after, heartbeat=heartbeat)
+        """Yield what happens to a job after a sequence; see core.events.follow.
+
+        Raises:
+            JobNotFoundError: this tenant has no such job.
+            DrainingError: this process is about to stop; follow on elsewhere.
+        """
+        feed = JobFeed(self._store, self._redis, tenant, job_id)
+        return follow(self._hub, feed, after=after, heartbeat=heartbeat)
+
+    async def follow_batch(
+        self, tenant: Tenant, batch_id: BatchId, *, after: int, heartbeat: timedelta
+    ) -> AsyncGenerator[BatchSnapshot | BatchEvent | Quiet, None]:
+        """Yield what happens to the jobs of a batch after a sequence; see core.events.follow.
+
+        Raises:
+            BatchNotFoundError: this tenant has no such batch.
+            DrainingError: this process is about to stop; follow on elsewhere.
+        """
+        feed = BatchFeed(self._store, self._redis, tenant, await self._store.get_batch(tenant, batch_id))
+        async with aclosing(follow(self._hub, feed, after=after, heartbeat=heartbeat)) as items:
+            async for item in items:
+                yield item

@@ -6,35 +6,38 @@ import asyncio
 import random
 from contextlib import aclosing
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from core.errors import DrainingError
-from core.events.follow import Quiet, Snapshot
-from server.translate.events import draining_to_proto, watched_to_proto
+from core.events.feed import Told
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
-    from core.events.event import Event
-    from core.job import JobId
-    from segue.v1.job_service_pb2 import WatchJobResponse
+    from collections.abc import AsyncGenerator, Callable
 
 #: How far the end of a watch may lie from its greatest age, as a part of it: watches opened together end apart.
 JITTER: Final = 0.2
 #: The longest wait before a watch that grew too old comes back.
 RETURN_WITHIN: Final = timedelta(seconds=1)
 
+ItemT = TypeVar("ItemT", bound=Told)
+MessageT = TypeVar("MessageT")
+
 
 async def watched(
-    job_id: JobId,
-    following: AsyncGenerator[Snapshot | Event | Quiet, None],
+    following: AsyncGenerator[ItemT, None],
+    message: Callable[[ItemT], MessageT],
+    draining: Callable[[int, timedelta], MessageT],
     *,
     after: int,
     max_age: timedelta,
-) -> AsyncGenerator[WatchJobResponse, None]:
+) -> AsyncGenerator[MessageT, None]:
     """Yield what is followed as messages of a watch; end like it, or about at *max_age*.
 
     The age is looked at with every message, and a quiet watch has its heartbeats.
+
+    Args:
+        message: makes the message of an item.
+        draining: makes the last message of a stream that goes on elsewhere: its sequence, and how long to wait.
 
     Raises:
         DrainingError: the watch goes on elsewhere, as its last message has said.
@@ -45,24 +48,13 @@ async def watched(
     try:
         async with aclosing(following) as items:
             async for item in items:
-                yield watched_to_proto(job_id, item)
-                sequence = item.job.sequence if isinstance(item, Snapshot) else item.sequence
-                if clock() >= end and not _is_last(item):
+                yield message(item)
+                sequence = item.sequence
+                if clock() >= end and not item.is_final:
                     _leave()
-    except DrainingError as draining:
-        yield draining_to_proto(job_id, sequence, draining.retry_after)
+    except DrainingError as error:
+        yield draining(sequence, error.retry_after)
         raise
-
-
-def _is_last(item: Snapshot | Event | Quiet) -> bool:
-    """Whether the watch ends right after this, with OK."""
-    match item:
-        case Snapshot():
-            return item.job.state.is_terminal
-        case Quiet():
-            return False
-        case _:
-            return item.is_final
 
 
 def _leave() -> None:

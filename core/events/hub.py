@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import random
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from redis.exceptions import RedisError
+
+from core.events.feed import Told
 from core.events.inbox import Inbox
 from core.store.pubsub import answers, keep_connected
-from core.store.records import event_of
 from core.tasks import ended
 
 if TYPE_CHECKING:
@@ -23,44 +25,53 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
-    from core.job import JobId, Tenant
-    from core.store.keys import Keys
+    from core.events.feed import Feed
 
-#: Channels in one SUBSCRIBE.
+#: Channels in one call.
 CHUNK: Final = 500
+#: Pause between two looks at what Redis has logged, in seconds.
+RECHECK: Final = 5.0
+
+ItemT = TypeVar("ItemT", bound=Told)
 
 
 class _Channel:
-    """The watchers of one job in this process."""
+    """The watchers of one feed in this process."""
 
-    def __init__(self, tenant: Tenant) -> None:
-        self.tenant = tenant
-        self.inboxes: set[Inbox] = set()
+    def __init__(self, feed: Feed[Any, Any]) -> None:
+        self.feed = feed
+        self.inboxes: set[Inbox[Any]] = set()
         self.confirmed = asyncio.Event()
+        self.sequence = 0
+        """The number of the last event that was handed out."""
+
+    def miss(self) -> None:
+        """Tell all watchers that something may have passed them by."""
+        for inbox in self.inboxes:
+            inbox.miss()
 
 
 class Hub:
     """One pub/sub connection for all watchers of a process."""
 
-    def __init__(self, redis: Redis, keys: Keys) -> None:
+    def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._keys = keys
         self._channels: dict[bytes, _Channel] = {}
         self._changed: dict[bytes, None] = {}
         self._bell = asyncio.Event()
         #: SUBSCRIBEs on their way, by channel: only the answer to the last one confirms.
         self._unconfirmed: dict[bytes, int] = {}
         self._drain_within: timedelta | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begin to listen, on the running loop."""
-        self._task = asyncio.create_task(keep_connected(self._redis, self._serve, name="hub"), name="hub")
+        listening = asyncio.create_task(keep_connected(self._redis, self._serve, name="hub"), name="hub")
+        self._tasks = [listening, asyncio.create_task(self._recheck(), name="hub-recheck")]
 
     async def close(self) -> None:
         """Stop listening."""
-        if self._task is not None:
-            await ended(self._task)
+        await ended(*self._tasks)
 
     def drain(self, within: timedelta) -> None:
         """Send every watcher, and each that still comes, elsewhere, each after a random part of *within*."""
@@ -70,14 +81,14 @@ class Hub:
                 inbox.drain(random.random() * within)  # noqa: S311 - spreads load, guards nothing
 
     @contextmanager
-    def listen(self, tenant: Tenant, job_id: JobId) -> Iterator[tuple[Inbox, asyncio.Event]]:
-        """Open an inbox for a job's events, with an event that is set while Redis has the subscription."""
-        name = self._keys.channel(tenant, job_id).encode()
+    def listen(self, feed: Feed[Any, ItemT]) -> Iterator[tuple[Inbox[ItemT], asyncio.Event]]:
+        """Open an inbox for a feed's events, with an event that is set while Redis has the subscription."""
+        name = feed.channel.encode()
         channel = self._channels.get(name)
         if channel is None:
-            channel = self._channels[name] = _Channel(tenant)
+            channel = self._channels[name] = _Channel(feed)
             self._change(name)
-        inbox = Inbox()
+        inbox: Inbox[ItemT] = Inbox()
         channel.inboxes.add(inbox)
         if self._drain_within is not None:
             inbox.drain(random.random() * self._drain_within)  # noqa: S311 - spreads load, guards nothing
@@ -100,8 +111,7 @@ class Hub:
         self._bell.set()
         for channel in self._channels.values():
             channel.confirmed.clear()
-            for inbox in channel.inboxes:
-                inbox.miss()
+            channel.miss()
         # When steering fails it closes the connection, and reading fails with it.
         steering = asyncio.create_task(self._steer(connection), name="hub-steer")
         try:
@@ -143,6 +153,30 @@ class Hub:
 
     def _hand_out(self, name: bytes, packed: bytes) -> None:
         if channel := self._channels.get(name):
-            event = event_of(channel.tenant, packed)
+            event = channel.feed.published(packed)
+            channel.sequence = event.sequence
             for inbox in channel.inboxes:
                 inbox.put(event)
+
+    async def _recheck(self) -> None:
+        """Compare, every few seconds, what was handed out with what Redis has logged: the last line of defence.
+
+        One round trip for CHUNK feeds, where a read of each watcher's log would be one for each.
+        """
+        while True:
+            await asyncio.sleep(RECHECK)
+            channels = list(self._channels.values())
+            for start in range(0, len(channels), CHUNK):
+                chunk = channels[start : start + CHUNK]
+                try:
+                    pipeline = self._redis.pipeline(transaction=False)
+                    for channel in chunk:
+                        pipeline.hget(channel.feed.record, "sequence")
+                    newest = await pipeline.execute()
+                except RedisError:
+                    break  # whoever listens will notice as well, and miss everything
+                for channel, sequence in zip(chunk, newest, strict=True):
+                    # A thing that is gone has no sequence; its followers are to find that out.
+                    if sequence is None or int(sequence) > channel.sequence:
+                        channel.sequence = int(sequence or 0)
+                        channel.miss()

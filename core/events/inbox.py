@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from core.errors import DrainingError
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from core.events.event import Event
+
+ItemT = TypeVar("ItemT")
 
 #: Events that wait for a slow watcher; more are dropped here and read from the log instead.
 CAPACITY: Final = 256
 
 
-class Inbox:
+class Inbox(Generic[ItemT]):
     """A bounded line of events that says when something may be missing from it."""
 
     def __init__(self) -> None:
-        self._events: deque[Event] = deque()
+        self._events: deque[ItemT] = deque()
         self._bell = asyncio.Event()
         self._missed = False
         self._drain: timedelta | None = None
 
-    def put(self, event: Event) -> None:
+    def put(self, event: ItemT) -> None:
         """Add an event; where there is no room, note that one was missed."""
         if len(self._events) < CAPACITY:
             self._events.append(event)
@@ -44,7 +45,7 @@ class Inbox:
         self._drain = retry_after
         self._bell.set()
 
-    async def next(self, timeout: float) -> Event | None:
+    async def next(self, timeout: float) -> ItemT | None:
         """Return the next event; None when the log should be read: events were missed, or *timeout* (s) has passed.
 
         Raises:

@@ -4,26 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, cast
 
 from core.errors import BatchNotFoundError, JobNotFoundError, RequestIdReusedError
 from core.job import BatchId, JobId, JobState
 from core.store import scripts, tickets
 from core.store.connection import translated
 from core.store.keys import Keys
-from core.store.records import argument_of, batch_of, batch_record_of, event_of, instant, job_of, new_job, pack, pairs
+from core.store.records import argument_of, batch_of, batch_record_of, instant, job_of, new_job, pack, pairs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from redis.asyncio import Redis
 
-    from core.events.event import Event
     from core.job import Batch, Job, Submission, Tenant
     from core.store.records import Record
-
-#: Events that one read of a log brings at most.
-PAGE: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,18 +160,6 @@ class JobStore:
         with translated():
             ids = await self._redis.zrange(self.keys.index_of_batch(tenant, batch_id), 0, -1)
         return [JobId(id_.decode()) for id_ in cast("list[bytes]", ids)]
-
-    async def events(self, tenant: Tenant, job_id: JobId, *, after: int) -> list[Event]:
-        """Return up to PAGE events after a sequence, in order. Whether a gap stands before them, the caller checks.
-
-        Raises:
-            JobNotFoundError: the job has expired; nobody will add to its log.
-        """
-        with translated():
-            entries = await self._redis.xrange(self.keys.log(tenant, job_id), min=f"({after}-0", max="+", count=PAGE)
-            if not entries and not await self._redis.exists(self.keys.job(tenant, job_id)):
-                raise JobNotFoundError(metadata={"job_id": job_id})
-        return [event_of(tenant, fields[b"e"]) for _, fields in cast("list[tuple[bytes, Record]]", entries)]
 
 
 def _original(verdict: bytes, detail: bytes, request_id: str) -> str:

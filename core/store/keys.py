@@ -34,6 +34,14 @@ class Keys:
         """Return the channel on which a job's events are published."""
         return f"{self.prefix}:events:{tenant}:{job_id}"
 
+    def batch_log(self, tenant: Tenant, batch_id: BatchId) -> str:
+        """Return the key of a batch's event log."""
+        return f"{self.prefix}:batchlog:{tenant}:{batch_id}"
+
+    def batch_channel(self, tenant: Tenant, batch_id: BatchId) -> str:
+        """Return the channel on which the events of a batch's jobs are published."""
+        return f"{self.prefix}:batchevents:{tenant}:{batch_id}"
+
     @property
     def control(self) -> str:
         """The channel on which workers hear whose cancellation was asked for."""

@@ -308,6 +308,7 @@ def attempts_of(record: Record) -> tuple[Attempt, ...]:
 def batch_record_of(batch_id: BatchId, display_name: str, request_id: str, job_count: int) -> list[object]:
     """Return a new batch's record as flat fields and values, without the time of its creation."""
     return [
+        *("sequence", 1),
         *("id", batch_id),
         *("name", display_name),
         *("request", request_id),
@@ -330,6 +331,7 @@ def batch_of(tenant: Tenant, record: Record) -> Batch:
         fraction=min(1.0, max(0.0, (ended + float(record.get(b"fraction", 0))) / jobs)),
         create_time=instant(record[b"created"]),
         end_time=instant(record[b"ended"]) if b"ended" in record else None,
+        sequence=int(record[b"sequence"]),
     )
 
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from core.job import BatchId, JobId
 from segue.v1 import job_service_pb2 as pb
 from segue.v1.job_service_pb2_grpc import JobServiceServicer
-from server.servicers.pending import stream_not_offered
 from server.statuses import status_of
 from server.tenants import current_tenant
+from server.translate.events import (
+    batch_draining_to_proto,
+    batch_watched_to_proto,
+    draining_to_proto,
+    watched_to_proto,
+)
 from server.translate.jobs import batch_to_proto, job_to_proto
 from server.translate.page_tokens import page_token_from_proto, page_token_to_proto
 from server.translate.requests import (
@@ -32,6 +38,7 @@ from server.validation.requests import (
     check_retry_job,
     check_submit_job,
     check_wait_job,
+    check_watch_batch,
     check_watch_job,
 )
 from server.waiting import ended
@@ -121,8 +128,32 @@ class JobServicer(JobServiceServicer):
         following = self._jobs.follow(
             current_tenant(), job_id, after=request.after_sequence, heartbeat=heartbeat_from_proto(request)
         )
-        max_age = timedelta(seconds=self._settings.watch_max_age_seconds)
-        async with aclosing(watched(job_id, following, after=request.after_sequence, max_age=max_age)) as responses:
+        responses = watched(
+            following,
+            partial(watched_to_proto, job_id),
+            partial(draining_to_proto, job_id),
+            after=request.after_sequence,
+            max_age=timedelta(seconds=self._settings.watch_max_age_seconds),
+        )
+        async with aclosing(responses):
+            async for response in responses:
+                yield response
+
+    async def WatchBatch(self, request: pb.WatchBatchRequest, context: Context) -> AsyncIterator[pb.WatchBatchResponse]:
+        """Stream what happens to the jobs of a batch."""
+        check_watch_batch(request)
+        batch_id = BatchId(request.batch_id)
+        following = self._jobs.follow_batch(
+            current_tenant(), batch_id, after=request.after_sequence, heartbeat=heartbeat_from_proto(request)
+        )
+        responses = watched(
+            following,
+            partial(batch_watched_to_proto, batch_id),
+            partial(batch_draining_to_proto, batch_id),
+            after=request.after_sequence,
+            max_age=timedelta(seconds=self._settings.watch_max_age_seconds),
+        )
+        async with aclosing(responses):
             async for response in responses:
                 yield response
 
@@ -180,8 +211,6 @@ class JobServicer(JobServiceServicer):
         check_batch_id(request.batch_id)
         batch, cancelled = await self._jobs.cancel_batch(current_tenant(), BatchId(request.batch_id))
         return pb.CancelBatchResponse(batch=batch_to_proto(batch), cancelled_count=cancelled)
-
-    WatchBatch = stream_not_offered
 
     async def _current(self, job_id: JobId) -> job_pb2.Job:
         job, position = await self._jobs.get(current_tenant(), job_id)

@@ -174,11 +174,27 @@ def check_watch_job(request: pb.WatchJobRequest) -> None:
     """
     found = Findings()
     check_id(found, "job_id", request.job_id)
+    _check_beginning(found, request)
+    found.raise_if_any()
+
+
+def check_watch_batch(request: pb.WatchBatchRequest) -> None:
+    """Check where a watch shall begin and how long it may be silent.
+
+    Raises:
+        InvalidRequestError: with every fault.
+    """
+    found = Findings()
+    check_id(found, "batch_id", request.batch_id)
+    _check_beginning(found, request)
+    found.raise_if_any()
+
+
+def _check_beginning(found: Findings, request: pb.WatchJobRequest | pb.WatchBatchRequest) -> None:
     if request.after_sequence < 0:
         found.add("after_sequence", f"must not be negative; is {request.after_sequence}")
     if request.HasField("heartbeat_interval"):
         check_duration(found, "heartbeat_interval", request.heartbeat_interval, *HEARTBEATS)
-    found.raise_if_any()
 
 
 def _check_item(found: Findings, prefix: str, request: pb.SubmitJobRequest, settings: Settings) -> None:

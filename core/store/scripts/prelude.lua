@@ -11,6 +11,8 @@
 --   $:control            channel "T/J" of jobs whose cancellation was asked for
 --   $:request:T:R        string "<digest> <job or batch id>" of request id R
 --   $:batch:T:B          hash   the batch; n:<state> counts its jobs
+--   $:batchlog:T:B       stream which event of which job came when, ids <sequence of the batch>-0, field e (msgpack)
+--   $:batchevents:T:B    channel each of them as it is logged, with the event itself
 --   $:index:T:...        zset   job ids, all scores 0: ordered by id, which is by time of creation
 --   $:pending:C:T:K      zset   job id -> rank: priority, then time of creation
 --   $:ready:C            zset   tenant -> service it had, for tenants with pending jobs; 1e6 for a claim at weight 1
@@ -115,13 +117,31 @@ local function append(tenant, id, keep, sequence, now, event)
   return packed
 end
 
-local function publish(tenant, id, packed)
-  redis.call('PUBLISH', key('events', tenant, id), packed)
+-- Log and publish, under the batch's own sequence, that an event of one of its jobs has come. A batch of many jobs
+-- keeps ten times the events of a job, so that it can be followed as far back.
+local function tell_batch(tenant, batch, id, keep, now, sequence, packed)
+  local hash = key('batch', tenant, batch)
+  local number = redis.call('HINCRBY', hash, 'sequence', 1)
+  local counts = redis.call('HMGET', hash, 'n:held', 'n:pending', 'n:started', 'n:processing', 'n:cancelling',
+    'n:succeeded', 'n:failed', 'n:cancelled')
+  for i = 1, #counts do counts[i] = counts[i] or 0 end
+  local fraction, ended = unpack(redis.call('HMGET', hash, 'fraction', 'ended'))
+  local entry = {number, now, id, sequence, counts, fraction or '0', ended or ''}
+  redis.call('XADD', key('batchlog', tenant, batch), 'MAXLEN', '~', keep * 10, int(number) .. '-0',
+    'e', cmsgpack.pack(entry))
+  entry[8] = packed
+  redis.call('PUBLISH', key('batchevents', tenant, batch), cmsgpack.pack(entry))
 end
 
-local function emit(tenant, id, keep, now, event)
+-- batch: the job's, or nil or false.
+local function publish(tenant, id, batch, keep, now, sequence, packed)
+  redis.call('PUBLISH', key('events', tenant, id), packed)
+  if batch then tell_batch(tenant, batch, id, keep, now, sequence, packed) end
+end
+
+local function emit(tenant, id, batch, keep, now, event)
   local sequence = redis.call('HINCRBY', key('job', tenant, id), 'sequence', 1)
-  publish(tenant, id, append(tenant, id, keep, sequence, now, event))
+  publish(tenant, id, batch, keep, now, sequence, append(tenant, id, keep, sequence, now, event))
 end
 
 -- Note how far a job is: its batch keeps the sum of its jobs that have not ended. '' for no fraction.
@@ -162,7 +182,8 @@ local function change(tenant, id, keep, now, to, updates)
     if batch then count_in_batch(key('batch', tenant, batch), from, to, now) end
   end
   local sequence = redis.call('HINCRBY', job, 'sequence', 1)
-  publish(tenant, id, append(tenant, id, keep, sequence, now, {'state', from, to, view(job)}))
+  publish(tenant, id, batch, keep, now, sequence,
+    append(tenant, id, keep, sequence, now, {'state', from, to, view(job)}))
 end
 
 local function has_pending(class, tenant)
@@ -355,7 +376,7 @@ local function forget(tenant, id)
     -- The batch goes with the last of its jobs.
     if redis.call('HINCRBY', hash, 'left', -1) <= 0 then
       forget_request(tenant, redis.call('HGET', hash, 'request') or '', batch)
-      redis.call('DEL', hash)
+      redis.call('DEL', hash, key('batchlog', tenant, batch))
     end
   end
 end

@@ -17,9 +17,9 @@ if ARGV[6] ~= '' and state ~= 'cancelling' then
   redis.call('HSET', job, 'stage', stage, 'message', message)
   if fraction >= 0 then set_fraction(job, batch and key('batch', tenant, batch), tostring(fraction)) end
   if position >= 0 then redis.call('HSET', job, 'position', position) else redis.call('HDEL', job, 'position') end
-  emit(tenant, id, keep, now, {'progress', fraction, stage, message, position})
+  emit(tenant, id, batch, keep, now, {'progress', fraction, stage, message, position})
 end
-for i = 8, #ARGV do emit(tenant, id, keep, now, {'log', ARGV[i]}) end
+for i = 8, #ARGV do emit(tenant, id, batch, keep, now, {'log', ARGV[i]}) end
 -- The next attempt goes on where this one ended: each line is told once.
 if #ARGV > 7 then redis.call('HINCRBY', job, 'lines:' .. ARGV[7], #ARGV - 7) end
 return {'ok'}

@@ -54,7 +54,7 @@ def engine(engine_with: Callable[..., Engine]) -> Engine:
 @pytest.fixture
 async def hub(redis: Redis, engine: Engine) -> AsyncIterator[Hub]:
     """A hub that listens."""
-    hub = Hub(redis, engine.store.keys)
+    hub = Hub(redis)
     hub.start()
     yield hub
     await hub.close()

@@ -21,6 +21,7 @@ from core.job import (
 )
 from core.store.attempts import AttemptKey, AttemptStore, Outcome, Policy
 from core.store.control import JobControl
+from core.store.feeds import JobFeed
 from core.store.jobs import JobStore
 
 if TYPE_CHECKING:
@@ -196,7 +197,7 @@ class Engine:
 
     async def events(self, job: Job) -> list[Event]:
         """Return the whole log of a job."""
-        return await self.store.events(job.tenant, job.id, after=0)
+        return await JobFeed(self.store, self.redis, job.tenant, job.id).events(after=0)
 
     async def tickets(self) -> int:
         """Return how many tickets wait in Dramatiq's queue."""

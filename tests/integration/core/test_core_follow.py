@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from core.store.feeds import JobFeed
 from core.errors import DrainingError, JobNotFoundError
 from core.events.event import Event, LogWritten, StateChanged
-from core.events.follow import Quiet, Snapshot
+from core.events.feed import Quiet, Snapshot
 from core.events.hub import Hub
 from core.events.inbox import CAPACITY
 from core.job import DEFAULT_TENANT, JobId, JobKind, JobState
 from core.jobs import Jobs
 from core.store.attempts import KindRule, Outcome, Policy
 from core.store.connection import connect
-from core.store.keys import Keys
 from devstack.redis import RedisServer
 from tests.integration.core.engine import EVENTS, PREFIX, RETENTION, TIMEOUT, Engine, eventually
 
@@ -279,9 +279,9 @@ async def test_a_drained_watcher_is_sent_elsewhere_and_so_is_who_still_comes(
 @pytest.mark.parametrize("turns", range(0, 12, 2))
 async def test_a_hub_closes_whatever_it_is_doing(redis: Redis, engine: Engine, turns: int) -> None:
     job = await engine.submit()
-    hub = Hub(redis, engine.store.keys)
+    hub = Hub(redis)
     hub.start()
-    with hub.listen(job.tenant, job.id):
+    with hub.listen(JobFeed(engine.store, redis, job.tenant, job.id)):
         for _ in range(turns):
             await asyncio.sleep(0)
 
@@ -319,7 +319,7 @@ async def test_a_watch_goes_on_after_a_restart_of_redis(tmp_path: Path) -> None:
     server = RedisServer(tmp_path)
     await server.start()
     redis = connect(server.url, timeout=TIMEOUT)
-    hub = Hub(redis, Keys(PREFIX))
+    hub = Hub(redis)
     hub.start()
     try:
         own = Engine(redis, Policy(provider_slots=1, kinds={JobKind.TRANSITION: KindRule()}))

@@ -12,6 +12,7 @@ from core.ids import time_ordered_ids
 from core.job import DEFAULT_TENANT, Generation, GenerationState, Job, JobId, JobKind, JobState, Submission, Tenant
 from core.store.attempts import AttemptKey, AttemptStore, KindRule, Policy
 from core.store.control import JobControl
+from core.store.feeds import JobFeed
 from core.store.jobs import JobStore
 from core.tasks import ended
 from emulator.faults import Fault, FaultOrder
@@ -211,12 +212,12 @@ class Rig:
 
     async def logs(self, job: Job) -> list[str]:
         """Return what the model wrote, as the job's log holds it."""
-        events = await self.store.events(job.tenant, job.id, after=0)
+        events = await JobFeed(self.store, self.redis, job.tenant, job.id).events(after=0)
         return [event.text for event in events if isinstance(event, LogWritten)]
 
     async def fractions(self, job: Job) -> list[float]:
         """Return the fractions of progress that a job's log holds."""
-        events = await self.store.events(job.tenant, job.id, after=0)
+        events = await JobFeed(self.store, self.redis, job.tenant, job.id).events(after=0)
         progress = [event.progress.fraction for event in events if isinstance(event, ProgressMade)]
         return [fraction for fraction in progress if fraction is not None]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.events.event import Event, LogWritten, ProgressMade, StateChanged
-from core.events.follow import Quiet, Snapshot
+from core.events.feed import Quiet, Snapshot
 from core.job import (
     DEFAULT_TENANT,
     Attempt,
@@ -269,6 +269,7 @@ def test_a_batch_shows_its_counts_and_how_much_is_done() -> None:
         fraction=0.625,
         create_time=NOON,
         end_time=None,
+        sequence=1,
     )
 
     message = batch_to_proto(batch)

@@ -101,8 +101,8 @@ class SubmitJobRequest(_message.Message):
 
     @_builtins.property
     def expire_if_not_started_after(self) -> _duration_pb2.Duration:
-        """Fail it, unbilled, with TIME_LIMIT if it has not been started so long after it was accepted (or after its
-        schedule_time). Unset: it waits as long as it takes.
+        """Fail it, unbilled, with TIME_LIMIT if it has not been started so long after it was accepted (or released, or after
+        its schedule_time); 1 ms to 30 days. Unset: it waits as long as it takes.
         """
 
     def __init__(
@@ -436,7 +436,7 @@ class WaitJobRequest(_message.Message):
     """The id of the job."""
     @_builtins.property
     def timeout(self) -> _duration_pb2.Duration:
-        """How long to wait at most; unset: 30 s; at most 10 minutes."""
+        """How long to wait at most; unset: 30 s; 0: not at all; at most 10 minutes."""
 
     def __init__(
         self,
@@ -1036,18 +1036,40 @@ class WatchBatchResponse(_message.Message):
     BATCH_ID_FIELD_NUMBER: _builtins.int
     SEQUENCE_FIELD_NUMBER: _builtins.int
     BATCH_FIELD_NUMBER: _builtins.int
+    EVENT_TIME_FIELD_NUMBER: _builtins.int
     JOB_EVENT_FIELD_NUMBER: _builtins.int
+    SNAPSHOT_FIELD_NUMBER: _builtins.int
+    HEARTBEAT_FIELD_NUMBER: _builtins.int
+    DRAINING_FIELD_NUMBER: _builtins.int
     batch_id: _builtins.str
     """The id of the batch."""
     sequence: _builtins.int
-    """Its number in the batch's own sequence, from 1, without gaps."""
+    """Its number in the batch's own sequence, from 1, without gaps. Of a snapshot, a heartbeat and a draining: the newest
+    one sent before it.
+    """
     @_builtins.property
     def batch(self) -> _job_pb2.Batch:
-        """The batch right after it."""
+        """The batch right after it; unset in heartbeats and drainings."""
+
+    @_builtins.property
+    def event_time(self) -> _timestamp_pb2.Timestamp:
+        """When it happened."""
 
     @_builtins.property
     def job_event(self) -> Global___WatchJobResponse:
-        """What happened to one of its jobs, under the job's own sequence; unset: only the aggregate changed."""
+        """What happened to one of its jobs, under the job's own sequence."""
+
+    @_builtins.property
+    def snapshot(self) -> _event_pb2.BatchSnapshot:
+        """The batch as it stands, with its jobs."""
+
+    @_builtins.property
+    def heartbeat(self) -> _event_pb2.Heartbeat:
+        """Nothing happened for a while."""
+
+    @_builtins.property
+    def draining(self) -> _event_pb2.Draining:
+        """This server is about to stop."""
 
     def __init__(
         self,
@@ -1055,13 +1077,19 @@ class WatchBatchResponse(_message.Message):
         batch_id: _builtins.str = ...,
         sequence: _builtins.int = ...,
         batch: _job_pb2.Batch | None = ...,
+        event_time: _timestamp_pb2.Timestamp | None = ...,
         job_event: Global___WatchJobResponse | None = ...,
+        snapshot: _event_pb2.BatchSnapshot | None = ...,
+        heartbeat: _event_pb2.Heartbeat | None = ...,
+        draining: _event_pb2.Draining | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "job_event", b"job_event"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "draining", b"draining", "event", b"event", "event_time", b"event_time", "heartbeat", b"heartbeat", "job_event", b"job_event", "snapshot", b"snapshot"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "batch_id", b"batch_id", "job_event", b"job_event", "sequence", b"sequence"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "batch_id", b"batch_id", "draining", b"draining", "event", b"event", "event_time", b"event_time", "heartbeat", b"heartbeat", "job_event", b"job_event", "sequence", b"sequence", "snapshot", b"snapshot"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["job_event", "snapshot", "heartbeat", "draining"]  # noqa: Y015
+    _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
 Global___WatchBatchResponse: _TypeAlias = WatchBatchResponse  # noqa: Y015
 

@@ -222,6 +222,8 @@ class JobServiceServicer:
         """Gives a failed or cancelled job another round of attempts that use again what earlier ones have completed and paid.
 
         Errors: NOT_FOUND / JOB_NOT_FOUND: there is none. FAILED_PRECONDITION / JOB_NOT_RETRYABLE: it has not failed.
+        FAILED_PRECONDITION / REQUEST_ID_REUSED: the request_id was used with another payload. INVALID_ARGUMENT: mend the
+        named fields.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -257,7 +259,9 @@ class JobServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchBatch(self, request, context):
-        """Streams the events of all jobs of a batch under one sequence, with the aggregate after each.
+        """Streams the events of all jobs of a batch under one sequence, with the aggregate after each: a snapshot with all
+        jobs first, or with after_sequence the missed events; ends with OK right after the event with which the last job
+        has ended.
 
         Errors: as WatchJob; NOT_FOUND / BATCH_NOT_FOUND: there is no such batch.
         """

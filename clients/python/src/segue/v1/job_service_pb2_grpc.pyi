@@ -98,6 +98,8 @@ class JobServiceStub:
     """Gives a failed or cancelled job another round of attempts that use again what earlier ones have completed and paid.
 
     Errors: NOT_FOUND / JOB_NOT_FOUND: there is none. FAILED_PRECONDITION / JOB_NOT_RETRYABLE: it has not failed.
+    FAILED_PRECONDITION / REQUEST_ID_REUSED: the request_id was used with another payload. INVALID_ARGUMENT: mend the
+    named fields.
     """
     ReleaseJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.ReleaseJobRequest, _job_service_pb2.ReleaseJobResponse]
     """Lets held jobs go.
@@ -117,7 +119,9 @@ class JobServiceStub:
     Errors: NOT_FOUND / BATCH_NOT_FOUND: there is none, or it has expired.
     """
     WatchBatch: _grpc.UnaryStreamMultiCallable[_job_service_pb2.WatchBatchRequest, _job_service_pb2.WatchBatchResponse]
-    """Streams the events of all jobs of a batch under one sequence, with the aggregate after each.
+    """Streams the events of all jobs of a batch under one sequence, with the aggregate after each: a snapshot with all
+    jobs first, or with after_sequence the missed events; ends with OK right after the event with which the last job
+    has ended.
 
     Errors: as WatchJob; NOT_FOUND / BATCH_NOT_FOUND: there is no such batch.
     """
@@ -197,6 +201,8 @@ class JobServiceAsyncStub(JobServiceStub):
     """Gives a failed or cancelled job another round of attempts that use again what earlier ones have completed and paid.
 
     Errors: NOT_FOUND / JOB_NOT_FOUND: there is none. FAILED_PRECONDITION / JOB_NOT_RETRYABLE: it has not failed.
+    FAILED_PRECONDITION / REQUEST_ID_REUSED: the request_id was used with another payload. INVALID_ARGUMENT: mend the
+    named fields.
     """
     ReleaseJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.ReleaseJobRequest, _job_service_pb2.ReleaseJobResponse]  # type: ignore[assignment]
     """Lets held jobs go.
@@ -216,7 +222,9 @@ class JobServiceAsyncStub(JobServiceStub):
     Errors: NOT_FOUND / BATCH_NOT_FOUND: there is none, or it has expired.
     """
     WatchBatch: _aio.UnaryStreamMultiCallable[_job_service_pb2.WatchBatchRequest, _job_service_pb2.WatchBatchResponse]  # type: ignore[assignment]
-    """Streams the events of all jobs of a batch under one sequence, with the aggregate after each.
+    """Streams the events of all jobs of a batch under one sequence, with the aggregate after each: a snapshot with all
+    jobs first, or with after_sequence the missed events; ends with OK right after the event with which the last job
+    has ended.
 
     Errors: as WatchJob; NOT_FOUND / BATCH_NOT_FOUND: there is no such batch.
     """
@@ -353,6 +361,8 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         """Gives a failed or cancelled job another round of attempts that use again what earlier ones have completed and paid.
 
         Errors: NOT_FOUND / JOB_NOT_FOUND: there is none. FAILED_PRECONDITION / JOB_NOT_RETRYABLE: it has not failed.
+        FAILED_PRECONDITION / REQUEST_ID_REUSED: the request_id was used with another payload. INVALID_ARGUMENT: mend the
+        named fields.
         """
 
     @_abc_1.abstractmethod
@@ -396,7 +406,9 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _job_service_pb2.WatchBatchRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_job_service_pb2.WatchBatchResponse], _abc.AsyncIterator[_job_service_pb2.WatchBatchResponse]]:
-        """Streams the events of all jobs of a batch under one sequence, with the aggregate after each.
+        """Streams the events of all jobs of a batch under one sequence, with the aggregate after each: a snapshot with all
+        jobs first, or with after_sequence the missed events; ends with OK right after the event with which the last job
+        has ended.
 
         Errors: as WatchJob; NOT_FOUND / BATCH_NOT_FOUND: there is no such batch.
         """

@@ -1,0 +1,126 @@
+"""What can be followed: something with a log of numbered events and a channel on which they are published."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from core.events.event import Event
+    from core.job import Batch, Job, JobId
+
+
+class Told(Protocol):
+    """Something that a follower is told."""
+
+    @property
+    def sequence(self) -> int:
+        """All up to this number has been told with it."""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing follows by itself."""
+
+
+ItemT_co = TypeVar("ItemT_co", bound=Told, covariant=True)
+SnapshotT_co = TypeVar("SnapshotT_co", bound=Told, covariant=True)
+
+
+class Feed(Protocol[SnapshotT_co, ItemT_co]):
+    """One thing that can be followed."""
+
+    @property
+    def channel(self) -> str:
+        """Where its events are published."""
+
+    @property
+    def record(self) -> str:
+        """The hash whose field "sequence" is the number of its newest event."""
+
+    def published(self, packed: bytes) -> ItemT_co:
+        """Return the event that was published."""
+
+    async def snapshot(self, *, history_truncated: bool) -> SnapshotT_co:
+        """Return the thing as it stands.
+
+        Raises:
+            SegueError: there is no such thing.
+        """
+
+    async def events(self, *, after: int) -> Sequence[ItemT_co]:
+        """Return the next events of the log after a sequence; none: there are no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The job as it stands; its sequence is the job's."""
+
+    job: Job
+    history_truncated: bool = False
+    """Events after the requested sequence are no longer kept; the snapshot stands in for them."""
+
+    @property
+    def sequence(self) -> int:
+        """All events up to this are in it."""
+        return self.job.sequence
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the job has ended."""
+        return self.job.state.is_terminal
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSnapshot:
+    """The batch as it stands; its sequence is the batch's."""
+
+    batch: Batch
+    jobs: Sequence[Job]
+    """Its jobs that are still kept, without their specs, in the order of their submission. Read after the batch: some
+    may be newer than it."""
+    history_truncated: bool = False
+    """Events after the requested sequence are no longer kept; the snapshot stands in for them."""
+
+    @property
+    def sequence(self) -> int:
+        """All events up to this are in it."""
+        return self.batch.sequence
+
+    @property
+    def is_final(self) -> bool:
+        """Whether all its jobs have ended."""
+        return self.batch.is_ended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchEvent:
+    """Something happened to a job of a batch."""
+
+    sequence: int
+    """Its number in the batch's log, from 1, without gaps."""
+    time: datetime
+    batch: Batch
+    """The batch right after it."""
+    job_id: JobId
+    event: Event | None
+    """What happened, under the job's own sequence; None: the job's log no longer reaches back to it."""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether all jobs of the batch have ended."""
+        return self.batch.is_ended
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """Nothing happened for a heartbeat interval; all up to the sequence has been delivered."""
+
+    sequence: int
+
+    @property
+    def is_final(self) -> bool:
+        """Never: silence ends nothing."""
+        return False
