@@ -1,8 +1,8 @@
 """`python -m benchmarks.capacity`: what one worker process needs for thousands of generations in flight.
 
 For every pace of polls: a stack of its own, N jobs at an emulator that takes ten minutes for each. While all of them
-run, what every process takes is measured from outside. Then the emulator ends some runs, and the lag is the time until the
-job's last event stands in Redis, and until a watch delivers it. A poll finds the end, so its pace bounds the lag.
+run, what every process takes is measured from outside. Then the emulator ends some runs, and the lag is the time until
+the job's last event stands in Redis, and until a watch delivers it. A poll finds the end, so its pace bounds the lag.
 """
 
 from __future__ import annotations

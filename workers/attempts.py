@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 import structlog
@@ -70,13 +70,15 @@ class _Attempt:
     key: AttemptKey
     ledger: Ledger
     stop: Stop | None = None
-    stopped: asyncio.Event = field(default_factory=asyncio.Event)
+    stopped: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    """Done once it is stopped. A future: an event and a task that waits for it would cost each attempt 3 KB."""
 
     def end(self, why: Stop) -> None:
         """Stop the recipe; the first reason counts, except that a lost lease overrules all."""
         if self.stop is None or why is Stop.LOST:
             self.stop = why
-        self.stopped.set()
+        if not self.stopped.done():
+            self.stopped.set_result(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,13 +201,13 @@ class Attempts:
             return await self._stopped(attempt)
         run = Run(job, attempt.key, store=self.store, ledger=attempt.ledger)
         making = asyncio.create_task(_made(run))
-        stopping = asyncio.create_task(attempt.stopped.wait())
         try:
-            await asyncio.wait({making, stopping}, timeout=_left(job), return_when=asyncio.FIRST_COMPLETED)
+            either: set[asyncio.Future[Any]] = {making, attempt.stopped}
+            await asyncio.wait(either, timeout=_left(job), return_when=asyncio.FIRST_COMPLETED)
             if not making.done() and attempt.stop is None:
                 attempt.stop = Stop.TIME_LIMIT
         finally:
-            await ended(making, stopping)
+            await ended(making)
         # What ended by itself in the last moment counts: it may be paid.
         return await self._stopped(attempt) if making.cancelled() else self._made(job, making)
 

@@ -232,6 +232,8 @@ class Ledger:
                     await report(news, lines, row.intent)
                     seen += len(lines)
                     last = progress or last
+            # Thousands of generations wait at once, and a model's log may be long: nothing of it is held meanwhile.
+            del status, lines, progress, news
         raise AssertionError("the pauses never end")
 
     async def _fetched(self, row: Generation, completed: Completed) -> dict[str, Any]:

@@ -31,5 +31,5 @@ async def perform(run: Run) -> JobResult:
         JobFailedError: the attempt failed.
         FencedError: the attempt no longer holds the job.
     """
-    spec = JobSpec.FromString(run.job.spec or b"")
-    return await RECIPES[run.job.kind](run, getattr(spec, run.job.kind.value))
+    kind = run.job.kind
+    return await RECIPES[kind](run, getattr(JobSpec.FromString(run.job.spec or b""), kind.value))

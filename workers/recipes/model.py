@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 async def model(run: Run, spec: ModelSpec) -> JobResult:
     """Call the endpoint."""
-    return result_of(await run.generate("model", spec.endpoint, object_of(spec.arguments)))
+    endpoint, arguments = spec.endpoint, object_of(spec.arguments)
+    del spec  # parsed, it is many times what it holds, and a process may wait for thousands of generations
+    return result_of(await run.generate("model", endpoint, arguments))
 
 
 def object_of(struct: Struct) -> dict[str, Any]:

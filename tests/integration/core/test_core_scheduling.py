@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import pytest
+
 from core.job import JobKind, JobState, Tenant
 from core.store.attempts import KindRule, Outcome
 from tests.integration.core.engine import LEASE, submission
@@ -79,6 +81,43 @@ async def test_a_backlog_of_one_tenant_does_not_delay_the_first_job_of_another(e
     first_two = await drain(engine, 2)
 
     assert "b" in [job.tenant for job in first_two]
+
+
+async def test_the_first_job_of_a_tenant_is_next_though_a_thousand_of_another_wait(engine: Engine) -> None:
+    await engine.submit_batch([submission()] * 1000, tenant="a")
+    for _ in range(20):
+        assert await engine.claim() is not None
+    await engine.submit("b")
+
+    following = await engine.claim()
+
+    assert following is not None
+    assert following.tenant == "b"
+
+
+@pytest.mark.parametrize("shares", [{"a": 3, "b": 1}, {"a": 1, "b": 3}, {"a": 0.3, "b": 0.1}])
+async def test_tenants_get_slots_by_their_weights(engine_with: Callable[..., Engine], shares: dict[str, float]) -> None:
+    engine = engine_with(weights=shares)
+    for tenant in shares:
+        await engine.submit_batch([submission()] * 400, tenant=tenant)
+
+    order = [job.tenant for job in await drain(engine, 400)]
+
+    most = max(shares, key=lambda tenant: shares[tenant])
+    for upto in (40, 200, 400):  # all along, not only in the end
+        assert order[:upto].count(Tenant(most)) == pytest.approx(upto * 3 / 4, abs=max(1, upto * 0.01))
+
+
+async def test_a_tenant_that_comes_back_early_has_not_forgotten_its_service(engine: Engine) -> None:
+    await engine.submit_batch([submission()] * 50, tenant="a")
+    for _ in range(10):  # b submits one at a time, and waits for each: no way around its share
+        await engine.submit("b")
+        while (job := await engine.claim()) is not None:
+            await engine.finish(job, Outcome.SUCCEEDED)
+            if job.tenant == "b":
+                break
+
+    assert await engine.redis.zcard("{test}:pending:2:a:transition") in range(38, 43)
 
 
 async def test_tenants_with_backlogs_share_the_slots(engine: Engine) -> None:

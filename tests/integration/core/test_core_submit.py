@@ -149,16 +149,15 @@ async def test_a_batch_of_a_thousand_blocks_redis_only_shortly(
     await engine.redis.slowlog_reset()
     wanted = [submission(owner=f"owner {i}", labels={"i": str(i)}) for i in range(1000)]
 
-    made, _ = await engine.submit_batch(wanted)
+    batches = [await engine.submit_batch(wanted) for _ in range(3)]
 
     calls = await engine.redis.slowlog_get(100)
     await engine.redis.config_set("slowlog-log-slower-than", 10_000)
-    took = max(call["duration"] for call in calls if call["command"].startswith(b"EVALSHA"))
+    took = min(call["duration"] for call in calls if call["command"].startswith(b"EVALSHA"))
     record_property("script_microseconds", took)
-    assert made is not None
-    assert len({job.id for job in made}) == 1000
-    # 50 ms when this machine is idle; it is shared, and the test must say no only when the script has gone wrong.
-    assert took < 250_000, f"{took} us"
+    assert {len({job.id for job in made or []}) for made, _ in batches} == {1000}
+    # 25 to 35 ms when this machine is idle; it is shared, and the test must say no only when the script has gone wrong.
+    assert took < 100_000, f"{took} us"
 
 
 async def test_a_preview_stores_nothing(jobs: Jobs, engine: Engine) -> None:
