@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core.store.feeds import JobFeed
 from core.errors import DrainingError, JobNotFoundError
 from core.events.event import Event, LogWritten, StateChanged
 from core.events.feed import Quiet, Snapshot
@@ -20,6 +19,7 @@ from core.job import DEFAULT_TENANT, JobId, JobKind, JobState
 from core.jobs import Jobs
 from core.store.attempts import KindRule, Outcome, Policy
 from core.store.connection import connect
+from core.store.feeds import JobFeed
 from devstack.redis import RedisServer
 from tests.integration.core.engine import EVENTS, PREFIX, RETENTION, TIMEOUT, Engine, eventually
 
