@@ -72,6 +72,7 @@ for _, kind in ipairs(KINDS) do
   local barred = full or rule.provider == 1 and provider_is_full or is_paused('kind:' .. kind)
   if not barred then open[#open + 1] = kind end
 end
+if #open == 0 then return {'none'} end  -- however many tenants wait
 
 local function best_of(class, tenant)
   if is_paused('tenant:' .. tenant) then return nil end

@@ -214,6 +214,24 @@ async def test_a_full_provider_holds_back_only_kinds_that_need_it(engine_with: C
     assert await engine.claim() is not None
 
 
+async def test_a_claim_in_vain_costs_no_more_when_more_tenants_wait(engine_with: Callable[..., Engine]) -> None:
+    engine = engine_with(provider_slots=1)
+    await engine.started()
+
+    async def cost() -> int:
+        await engine.redis.config_resetstat()
+        assert await engine.claim() is None
+        stats: dict[str, dict[str, int]] = await engine.redis.info("commandstats")
+        return sum(stat["calls"] for stat in stats.values())
+
+    await engine.submit("tenant")
+    few = await cost()
+    for number in range(30):
+        await engine.submit(f"tenant {number}")
+
+    assert await cost() == few
+
+
 async def test_a_provider_slot_whose_holder_died_falls_back(engine_with: Callable[..., Engine], clock: Clock) -> None:
     engine = engine_with(provider_slots=1)
     await engine.started()
