@@ -18,7 +18,8 @@ from server.settings import Settings
 from tests.chaos.watching import Heard, Writer, assert_all_complete, stack_of, stubs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from core.job import Job
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 #: Lines of each job.
 LINES: Final = 5
 #: Seconds within which a job ends after its second watch was opened; opening one takes about as long.
-SPREAD: Final = 0.05
+SPREAD: Final = 0.2
 #: Seconds that the end of a job may take to its watchers: less than what mends every loss, or we would see none.
 PROMPT: Final = 0.8 * RECHECK
 
@@ -74,9 +75,12 @@ class Race:
             if line == number % LINES:
                 self._open(early, Heard(job, after=after))
             await self._writer.log(job, str(line))
-        self._open(late, Heard(job, after=after))
+        self._open(late, last := Heard(job, after=after))
         # An event that is lost between reading and subscribing shows in the next one: only the last one has none.
-        await asyncio.sleep(random.uniform(0, SPREAD))  # noqa: S311 - a race, no secret
+        if number % 2 and after == 0:
+            await last.begun.wait()
+        else:
+            await asyncio.sleep(random.uniform(0, SPREAD))  # noqa: S311 - a race, no secret
         await self._writer.finish(job)
         self._written[job.id] = time.monotonic()
 
@@ -167,7 +171,16 @@ async def test_the_race_sees_a_follower_that_reads_no_log_and_one_that_subscribe
     async with Writer.on(redis_url) as writer:
         await (await _race_in_this_process(writer, settings)).assert_nothing_lost()
         for spoilt in (no_log_read, read_before_subscribing):
-            with spoilt():
-                race = await _race_in_this_process(writer, settings)
-            with pytest.raises(AssertionError, match=r"still waits after event|only when they looked again"):
-                await race.assert_nothing_lost()
+            assert await _is_seen(spoilt, writer, settings), f"{spoilt.__name__} goes unseen"
+
+
+async def _is_seen(spoilt: Callable[[], AbstractContextManager[None]], writer: Writer, settings: Settings) -> bool:
+    """Whether one of three races fails: the moment that is to be hit lasts a few milliseconds."""
+    for _ in range(3):
+        with spoilt():
+            race = await _race_in_this_process(writer, settings)
+        try:
+            await race.assert_nothing_lost()
+        except AssertionError:
+            return True
+    return False

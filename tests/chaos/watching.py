@@ -160,6 +160,8 @@ class Heard:
     after: int
     """The sequence it asked for: 0 for a snapshot first."""
     events: list[WatchJobResponse] = field(default_factory=list)
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the first event has come."""
     opened: float = field(default_factory=time.monotonic)
     ended: float = 0.0
     """When its stream was over, with OK; 0: it is not."""
@@ -168,6 +170,7 @@ class Heard:
         """Watch with our client, which comes back by itself, to the end."""
         async for event in client.watch(self.job.id, after_sequence=self.after):
             self.events.append(event)
+            self.begun.set()
         self.ended = time.monotonic()
         return self
 
@@ -180,6 +183,7 @@ class Heard:
         async for message in stub.WatchJob(WatchJobRequest(job_id=self.job.id, after_sequence=self.after)):
             if message.WhichOneof("event") != "heartbeat":
                 self.events.append(message)
+                self.begun.set()
         self.ended = time.monotonic()
         return self
 
