@@ -177,9 +177,17 @@ class Jobs:
         unfinished = replace(wanted, states=(wanted.states or frozenset(JobState)) - TERMINAL - {JobState.CANCELLING})
         if not unfinished.states:
             return 0, False
-        ids, more = await self._index.page(tenant, unfinished, size=MOST_AT_ONCE, before=None)
+        ids, more = await self._found(tenant, unfinished)
         verdicts = await self._control.cancel_many(tenant, ids)
-        return verdicts.count(Verdict.OK), more is not None
+        return verdicts.count(Verdict.OK), more
+
+    async def _found(self, tenant: Tenant, wanted: Filter) -> tuple[Sequence[JobId], bool]:
+        """Return up to MOST_AT_ONCE jobs that a filter finds, and whether there may be more."""
+        ids, before = await self._index.page(tenant, wanted, size=MOST_AT_ONCE, before=None)
+        while before is not None and len(ids) < MOST_AT_ONCE:
+            page, before = await self._index.page(tenant, wanted, size=MOST_AT_ONCE - len(ids), before=before)
+            ids = [*ids, *page]
+        return ids, before is not None
 
     async def retry(
         self, tenant: Tenant, job_id: JobId, *, request_id: str, digest: str, resubmit_unknown: bool
@@ -202,9 +210,9 @@ class Jobs:
         failed = replace(wanted, states=(wanted.states or ended) & ended)
         if not failed.states:
             return 0, False
-        ids, more = await self._index.page(tenant, failed, size=MOST_AT_ONCE, before=None)
+        ids, more = await self._found(tenant, failed)
         verdicts = await self._control.retry_many(tenant, ids, resubmit_unknown=resubmit_unknown)
-        return verdicts.count(Verdict.OK), more is not None
+        return verdicts.count(Verdict.OK), more
 
     async def release(self, tenant: Tenant, job_ids: Sequence[JobId]) -> Sequence[Job]:
         """Let held jobs go, all or none, and return them.

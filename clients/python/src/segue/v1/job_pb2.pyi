@@ -316,7 +316,9 @@ class Job(_message.Message):
     state: Global___JobState.ValueType
     """Where it stands."""
     attempt: _builtins.int
-    """The attempt that runs or ran last, from 1; 0 before the first."""
+    """Which try runs or ran last, from 1; 0 before the first. Counts since the last RetryJob, and not those that a worker's
+    shutdown interrupted; attempts[].number counts all.
+    """
     max_attempts: _builtins.int
     """How many attempts it may take."""
     queue_position: _builtins.int

@@ -101,8 +101,8 @@ class SubmitJobRequest(_message.Message):
 
     @_builtins.property
     def expire_if_not_started_after(self) -> _duration_pb2.Duration:
-        """Fail it, unbilled, with TIME_LIMIT if it has not been started so long after it was accepted (or after its
-        schedule_time). Unset: it waits as long as it takes.
+        """Fail it, unbilled, with TIME_LIMIT if it has not been started so long after it was accepted (or released, or after
+        its schedule_time); 1 ms to 30 days. Unset: it waits as long as it takes.
         """
 
     def __init__(
@@ -183,7 +183,9 @@ class BatchSubmitRequest(_message.Message):
     """Accept the good items even when others are refused; those are named in failures."""
     @_builtins.property
     def jobs(self) -> _containers.RepeatedCompositeFieldContainer[Global___SubmitJobRequest]:
-        """1 to 1000 jobs. Their own request_id and validate_only must be unset."""
+        """1 to 1000 jobs. Their own request_id and validate_only must be unset. Together they may have at most 3000 different
+        owners and labels.
+        """
 
     def __init__(
         self,
@@ -436,7 +438,7 @@ class WaitJobRequest(_message.Message):
     """The id of the job."""
     @_builtins.property
     def timeout(self) -> _duration_pb2.Duration:
-        """How long to wait at most; unset: 30 s; at most 10 minutes."""
+        """How long to wait at most; unset: 30 s; 0: not at all; at most 10 minutes."""
 
     def __init__(
         self,

@@ -222,6 +222,8 @@ class JobServiceServicer:
         """Gives a failed or cancelled job another round of attempts that use again what earlier ones have completed and paid.
 
         Errors: NOT_FOUND / JOB_NOT_FOUND: there is none. FAILED_PRECONDITION / JOB_NOT_RETRYABLE: it has not failed.
+        FAILED_PRECONDITION / REQUEST_ID_REUSED: the request_id was used with another payload. INVALID_ARGUMENT: mend the
+        named fields.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -98,6 +98,8 @@ class JobServiceStub:
     """Gives a failed or cancelled job another round of attempts that use again what earlier ones have completed and paid.
 
     Errors: NOT_FOUND / JOB_NOT_FOUND: there is none. FAILED_PRECONDITION / JOB_NOT_RETRYABLE: it has not failed.
+    FAILED_PRECONDITION / REQUEST_ID_REUSED: the request_id was used with another payload. INVALID_ARGUMENT: mend the
+    named fields.
     """
     ReleaseJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.ReleaseJobRequest, _job_service_pb2.ReleaseJobResponse]
     """Lets held jobs go.
@@ -197,6 +199,8 @@ class JobServiceAsyncStub(JobServiceStub):
     """Gives a failed or cancelled job another round of attempts that use again what earlier ones have completed and paid.
 
     Errors: NOT_FOUND / JOB_NOT_FOUND: there is none. FAILED_PRECONDITION / JOB_NOT_RETRYABLE: it has not failed.
+    FAILED_PRECONDITION / REQUEST_ID_REUSED: the request_id was used with another payload. INVALID_ARGUMENT: mend the
+    named fields.
     """
     ReleaseJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.ReleaseJobRequest, _job_service_pb2.ReleaseJobResponse]  # type: ignore[assignment]
     """Lets held jobs go.
@@ -353,6 +357,8 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         """Gives a failed or cancelled job another round of attempts that use again what earlier ones have completed and paid.
 
         Errors: NOT_FOUND / JOB_NOT_FOUND: there is none. FAILED_PRECONDITION / JOB_NOT_RETRYABLE: it has not failed.
+        FAILED_PRECONDITION / REQUEST_ID_REUSED: the request_id was used with another payload. INVALID_ARGUMENT: mend the
+        named fields.
         """
 
     @_abc_1.abstractmethod

@@ -27,6 +27,8 @@ if _version_not_supported:
 
 class SystemServiceStub:
     """Tells what the service can do and how it is doing.
+
+    Errors of every RPC: as in JobService.
     """
 
     def __init__(self, channel):
@@ -64,6 +66,8 @@ class SystemServiceStub:
 
 class SystemServiceServicer:
     """Tells what the service can do and how it is doing.
+
+    Errors of every RPC: as in JobService.
     """
 
     def GetStats(self, request, context):
@@ -149,6 +153,8 @@ def add_SystemServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class SystemService:
     """Tells what the service can do and how it is doing.
+
+    Errors of every RPC: as in JobService.
     """
 
     @staticmethod

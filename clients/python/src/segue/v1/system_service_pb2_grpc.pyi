@@ -27,7 +27,10 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class SystemServiceStub:
-    """Tells what the service can do and how it is doing."""
+    """Tells what the service can do and how it is doing.
+
+    Errors of every RPC: as in JobService.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -61,7 +64,10 @@ class SystemServiceStub:
 
 @_typing.type_check_only
 class SystemServiceAsyncStub(SystemServiceStub):
-    """Tells what the service can do and how it is doing."""
+    """Tells what the service can do and how it is doing.
+
+    Errors of every RPC: as in JobService.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetStats: _aio.UnaryUnaryMultiCallable[_system_service_pb2.GetStatsRequest, _system_service_pb2.GetStatsResponse]  # type: ignore[assignment]
@@ -91,7 +97,10 @@ class SystemServiceAsyncStub(SystemServiceStub):
     """
 
 class SystemServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Tells what the service can do and how it is doing."""
+    """Tells what the service can do and how it is doing.
+
+    Errors of every RPC: as in JobService.
+    """
 
     @_abc_1.abstractmethod
     def GetStats(
