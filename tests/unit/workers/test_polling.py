@@ -8,10 +8,10 @@ from itertools import islice
 
 import pytest
 
+from core.tasks import ended
 from workers.attempts import RetryPolicy
 from workers.fal.statuses import Completed, Queued, Running
 from workers.polling import GENERATING_FRACTION, JITTER, QUEUED_FRACTION, PollPolicy, progress_of
-from core.tasks import ended
 
 MINUTE = timedelta(minutes=1)
 
