@@ -180,7 +180,7 @@ class JobControl:
     async def pause(self, scope: Scope) -> None:
         """Start no more jobs of a scope; those that run go on."""
         with translated():
-            seconds, microseconds = cast("tuple[int, int]", await self._redis.time())  # type: ignore[no-untyped-call]
+            seconds, microseconds = await self._redis.time()
             await self._redis.hsetnx(self._keys.paused, scope.name, str(seconds * 1000 + microseconds // 1000))
 
     async def resume(self, scope: Scope) -> None:
