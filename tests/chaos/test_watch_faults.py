@@ -70,7 +70,7 @@ async def until_begun(heard: list[Heard]) -> None:
         await asyncio.gather(*(watch.begun.wait() for watch in heard))
 
 
-@pytest.mark.parametrize(("watchers", "seconds"), [(40, 5), pytest.param(200, 24, marks=long)])
+@pytest.mark.parametrize(("watchers", "seconds"), [(40, 3), pytest.param(200, 24, marks=long)])
 async def test_watchers_lose_nothing_whatever_dies(tmp_path: Path, watchers: int, seconds: int) -> None:
     async with stack_of(tmp_path) as stack, Writer.on(stack.redis_url) as writer:
         one, other = await asyncio.gather(stack.start_server(), stack.start_server())
@@ -116,7 +116,7 @@ async def test_a_stopping_server_is_gone_in_time_and_its_watches_go_on_elsewhere
             other = await stack.start_server(listen=later)
             async with asyncio.TaskGroup() as living:
                 for job in jobs:
-                    living.create_task(writer.live(job, 8, every=0.5))
+                    living.create_task(writer.live(job, 6, every=0.4))
                 began = time.monotonic()
                 assert await stopping.stop(grace=GRACE) == 0
                 took = time.monotonic() - began
