@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from redis.asyncio import Redis
@@ -63,8 +64,10 @@ class Account:
 
     jobs: int = 0
     succeeded: int = 0
+    unsuccessful: int = 0
+    """By the counts of the batches, as is the former."""
     failed: dict[str, str] = field(default_factory=dict)
-    """Job id -> reason."""
+    """Job id -> reason, of those that were seen in lists before they expired."""
     submits: Counter[int] = field(default_factory=Counter)
     """The number that a job was submitted with -> how often the emulator accepted it."""
     kills: int = 0
@@ -90,7 +93,8 @@ class Account:
         twice = [number for number, count in self.submits.items() if count > 1]
         accepted = len(self.submits)
         checks = [
-            (self.succeeded + len(self.failed) == self.jobs, "not all jobs ended"),
+            (self.succeeded + self.unsuccessful == self.jobs, "not all jobs ended"),
+            (self.unsuccessful == len(self.failed), f"{self.unsuccessful - len(self.failed)} failures were not listed"),
             (self.unknown == len(self.failed), f"jobs failed: {sorted(set(self.failed.values()))}"),
             (not twice, f"{len(twice)} jobs were submitted more than once"),
             (self.succeeded <= accepted <= self.succeeded + self.unknown, f"{accepted} submits do not fit the jobs"),
@@ -132,7 +136,7 @@ async def _run(client: aio.Client, jobs: int, account: Account, *, first: int = 
     open_batches: set[str] = set()
     while True:
         while len(open_batches) < OPEN_BATCHES:
-            specs = [segue.model(ENDPOINT, number=number) for number, _ in zip(numbers, range(BATCH), strict=False)]
+            specs = [segue.model(ENDPOINT, number=number) for number in islice(numbers, BATCH)]
             if not specs:
                 break
             items = [segue.submission(spec, retention=RETENTION, max_attempts=10) for spec in specs]
@@ -145,7 +149,9 @@ async def _run(client: aio.Client, jobs: int, account: Account, *, first: int = 
                 account.failed[job.id] = job.error.reason
             if batch.HasField("end_time"):
                 counts = {entry.state: entry.count for entry in batch.state_counts}
-                account.succeeded += counts.get(JobState.JOB_STATE_SUCCEEDED, 0)
+                succeeded = counts.get(JobState.JOB_STATE_SUCCEEDED, 0)
+                account.succeeded += succeeded
+                account.unsuccessful += batch.job_count - succeeded
                 open_batches.remove(batch_id)
         await asyncio.sleep(0.5)
 
