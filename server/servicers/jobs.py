@@ -182,6 +182,7 @@ class JobServicer(JobServiceServicer):
         return pb.CancelBatchResponse(batch=batch_to_proto(batch), cancelled_count=cancelled)
 
     WatchBatch = stream_not_offered
+    WatchJobs = stream_not_offered
 
     async def _current(self, job_id: JobId) -> job_pb2.Job:
         job, position = await self._jobs.get(current_tenant(), job_id)
