@@ -28,8 +28,8 @@ lock: ## Renew the lock files from pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	grep -v '"segue-client",' pyproject.toml > $(VENV)/pyproject.toml
-	$(LOCK) $(VENV)/pyproject.toml --extra emulator -o requirements.lock
-	$(LOCK) $(VENV)/pyproject.toml --extra emulator --group $(VENV)/pyproject.toml:devstack --group $(VENV)/pyproject.toml:dev -c requirements.lock -o requirements-dev.lock
+	$(LOCK) $(VENV)/pyproject.toml --extra emulator --extra folder --extra s3 -o requirements.lock
+	$(LOCK) $(VENV)/pyproject.toml --extra emulator --extra folder --extra s3 --group $(VENV)/pyproject.toml:devstack --group $(VENV)/pyproject.toml:dev -c requirements.lock -o requirements-dev.lock
 	echo hatchling | $(LOCK) - -c requirements-dev.lock -o deploy/build.lock
 
 .PHONY: proto

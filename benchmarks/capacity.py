@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 #: Seconds that every run takes at the emulator.
 RUN_SECONDS: Final = 600
-#: Seconds a stack may take until all jobs run: some 5 ms for each, and a margin.
-PATIENCE: Final = 180
+#: Seconds a stack may take until all jobs run: some 7 ms of processor time for each, and a margin.
+PATIENCE: Final = 300
 #: How many of the ended runs are watched.
 WATCHED: Final = 50
 

@@ -10,60 +10,27 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import struct
 import sys
 import time
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import uvloop
 
 from benchmarks.payload import framed
+from benchmarks.wire import DATA, END_HEADERS, END_STREAM, HEADERS, RST_STREAM, Wire, frame, header_block
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
-END_STREAM: Final = 1
-END_HEADERS: Final = 4
-ACK: Final = 1
-FRAME_HEADER: Final = 9
-#: The largest window there is, in bytes: it outlasts any run, so none is ever renewed.
-WINDOW: Final = (1 << 31) - 1
-#: What a connection may send before its server says more (RFC 9113, 6.9.2), in bytes.
-FIRST_WINDOW: Final = 65_535
 #: `grpc-status: 0` as HPACK without a dynamic table (we allow none) and without Huffman coding (C-core uses none).
 STATUS_OK: Final = b"\x0bgrpc-status\x010"
 #: Field 2, a string of 36 bytes: a request_id put behind a SubmitJobRequest is a part of it.
 REQUEST_ID: Final = b"\x12\x24"
 
 
-def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
-    """Return a frame."""
-    return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
-
-
-def header_block(authority: str, path: str) -> bytes:
-    """Return the headers of a gRPC request in HPACK, none of them put into the table."""
-
-    def text(value: str) -> bytes:
-        encoded = value.encode()
-        if len(encoded) > 126:
-            raise ValueError(f"longer than a one-byte length can tell: {value}")
-        return bytes([len(encoded)]) + encoded
-
-    return b"".join(
-        [
-            *(b"\x83", b"\x86"),  # :method POST, :scheme http
-            *(b"\x04", text(path), b"\x01", text(authority)),
-            *(b"\x0f\x10", text("application/grpc"), b"\x00", text("te"), text("trailers")),
-        ]
-    )
-
-
-class Connection(asyncio.Protocol):
+class Connection(Wire):
     """A connection that keeps *streams* calls in flight until it is told to stop.
 
     Args:
@@ -80,96 +47,57 @@ class Connection(asyncio.Protocol):
         streams: int,
         log: list[tuple[float, int, float]],
     ) -> None:
-        self.lost = asyncio.get_running_loop().create_future()
-        """Done when the connection has ended."""
+        super().__init__()
         self._headers = headers
         self._body = body
-        self._streams = streams
         self._log = log
         self._running = False
-        self._transport: asyncio.Transport | None = None
-        self._received = b""
         self._next_stream = 1
-        self._window = FIRST_WINDOW
-        self._held_back = 0
+        self._due = streams
         self._begun: dict[int, float] = {}
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Say what we are; the server may use no header table, and send as much as it likes."""
-        self._transport = cast("asyncio.Transport", transport)
-        settings = struct.pack(">HIHIHI", 1, 0, 2, 0, 4, WINDOW)
-        widen = struct.pack(">I", WINDOW - FIRST_WINDOW)
-        self._transport.write(PREFACE + frame(SETTINGS, 0, 0, settings) + frame(WINDOW_UPDATE, 0, 0, widen))
 
     def connection_lost(self, error: Exception | None) -> None:
         """Count what was in flight as failed, unless we had stopped."""
         if self._running:
             self._log += [(begun, -1, 0.0) for begun in self._begun.values()]
-        if not self.lost.done():
-            self.lost.set_result(None)
+        super().connection_lost(error)
 
     def begin(self) -> None:
         """Make the first calls."""
         self._running = True
-        self._call(self._streams)
+        self._call()
 
     def end(self) -> None:
         """Make no more calls, and forget those in flight."""
         self._running = False
-        if self._transport is not None:
-            self._transport.abort()
+        self.close()
 
-    def _call(self, count: int) -> None:
+    def _take(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
+        """Note the end of a call: another one is due."""
+        if kind == RST_STREAM or flags & END_STREAM:
+            done = time.perf_counter()
+            begun = self._begun.pop(stream, done)
+            self._log.append((begun, 200 if kind == HEADERS and STATUS_OK in payload else -1, done - begun))
+            self._due += 1
+
+    def _read(self) -> None:
+        if self._running and self._due:
+            self._call()
+
+    def _call(self) -> None:
+        """Make the calls that are due, as far as the window lets them go."""
         frames = []
-        for sent in range(count):
+        while self._due:
             body = self._body()
             if len(body) > self._window:
-                self._held_back += count - sent
                 break
+            self._due -= 1
             self._window -= len(body)
             stream, self._next_stream = self._next_stream, self._next_stream + 2
             frames += [frame(HEADERS, END_HEADERS, stream, self._headers), frame(DATA, END_STREAM, stream, body)]
             self._begun[stream] = time.perf_counter()
-        if frames and self._transport is not None:
-            self._transport.write(b"".join(frames))
-
-    def data_received(self, data: bytes) -> None:
-        """Take the frames apart; each ended call is followed by another one."""
-        data = self._received + data
-        at, ended = 0, 0
-        while len(data) - at >= FRAME_HEADER:
-            length = int.from_bytes(data[at : at + 3], "big")
-            after = at + FRAME_HEADER + length
-            if after > len(data):
-                break
-            kind, flags = data[at + 3], data[at + 4]
-            stream = int.from_bytes(data[at + 5 : at + FRAME_HEADER], "big")
-            ended += self._take(kind, flags, stream, data[at + FRAME_HEADER : after])
-            at = after
-        self._received = data[at:]
-        if self._running and ended:
-            self._call(ended)
-
-    def _take(self, kind: int, flags: int, stream: int, payload: bytes) -> int:
-        """Take one frame, and return how many calls may follow."""
-        if kind == RST_STREAM or (kind in {DATA, HEADERS} and flags & END_STREAM):
-            done = time.perf_counter()
-            begun = self._begun.pop(stream, done)
-            self._log.append((begun, 200 if kind == HEADERS and STATUS_OK in payload else -1, done - begun))
-            return 1
-        if kind == WINDOW_UPDATE and stream == 0:
-            self._window += int.from_bytes(payload, "big")
-            freed, self._held_back = self._held_back, 0
-            return freed
-        if kind in {PING, SETTINGS} and not flags & ACK:
-            self._answer(frame(kind, ACK, 0, payload if kind == PING else b""))
-        elif kind == GOAWAY and self._transport is not None:
-            self._transport.abort()
-        return 0
-
-    def _answer(self, data: bytes) -> None:
-        if self._transport is not None:
-            self._transport.write(data)
+        if frames:
+            self._send(b"".join(frames))
 
 
 async def run(arguments: argparse.Namespace) -> list[tuple[float, int, float]]:

@@ -146,7 +146,7 @@ async def _run(command: Sequence[str]) -> str:
         LoadError: it failed.
     """
     process = await asyncio.create_subprocess_exec(
-        *_tethered(command),
+        *tethered(command),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -164,7 +164,7 @@ async def _run(command: Sequence[str]) -> str:
     return output.decode()
 
 
-def _tethered(command: Sequence[str]) -> list[str]:
+def tethered(command: Sequence[str]) -> list[str]:
     """Return the command that ends with us, also when we are killed."""
     return [sys.executable, "-I", tether.__file__, str(os.getpid()), *command]
 
@@ -192,12 +192,12 @@ def _read(logs: Sequence[Path], cpu_seconds: float) -> Load:
         requests=len(answered),
         failures=len(rows) - len(answered),
         seconds=seconds,
-        p50=_percentile(times, 0.50),
-        p99=_percentile(times, 0.99),
+        p50=percentile(times, 0.50),
+        p99=percentile(times, 0.99),
         cores=cpu_seconds / seconds,
     )
 
 
-def _percentile(times: Sequence[int], part: float) -> float:
+def percentile(times: Sequence[int], part: float) -> float:
     """Return, in milliseconds, what that part of the sorted times in microseconds does not exceed."""
     return times[math.ceil(part * len(times)) - 1] / 1000

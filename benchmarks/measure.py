@@ -6,9 +6,8 @@ import statistics
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-import psutil
-
 from benchmarks.load import Call, Generator, Load, LoadError, generate
+from benchmarks.machine import Meter, own_pid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +35,9 @@ class Figures:
     script_microseconds: float
     """Time of one script call inside Redis; 0: there was none."""
     written_bytes: float
-    """What one call wrote, as commands in Redis's append-only file."""
+    """What one stored job wrote, as commands in Redis's append-only file."""
+    others_cores: float
+    """What others took of the machine meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,30 +53,31 @@ class Plan:
 
 
 async def run(server: Server, store: Store, plan: Plan) -> Figures:
-    """Warm up, empty Redis, and measure.
+    """Warm up, empty Redis unless the calls read what is there, and measure.
 
     Raises:
         LoadError: calls failed, or were answered without their job being stored.
     """
     if plan.warm_up:
         await _load(plan, plan.warm_up)
-    await store.empty()
-    processes = [psutil.Process(server.pid), psutil.Process(store.pid)]
-    before = [_cpu(process) for process in processes]
+    if not server.target.reads:
+        await store.empty()
+    meter = Meter({"server": server.pid, "redis": store.pid, **own_pid()})
     load = await _load(plan, plan.seconds)
-    server_cpu, redis_cpu = (_cpu(process) - cpu for process, cpu in zip(processes, before, strict=True))
+    taken = meter.read(also=load.cores * load.seconds)
     stored = await store.stored()
     _check(server, load, stored, plan.in_flight)
     return Figures(
         rate=load.rate,
         p50=load.p50,
         p99=load.p99,
-        server_microseconds=server_cpu / load.requests * 1e6,
-        server_cores=server_cpu / load.seconds,
-        redis_cores=redis_cpu / load.seconds,
+        server_microseconds=taken.cpu["server"] / load.requests * 1e6,
+        server_cores=taken.cpu["server"] / load.seconds,
+        redis_cores=taken.cpu["redis"] / load.seconds,
         load_cores=load.cores,
         script_microseconds=stored.script_microseconds,
         written_bytes=stored.written_bytes / max(stored.jobs, 1),
+        others_cores=taken.busy,
     )
 
 
@@ -90,12 +92,6 @@ async def _load(plan: Plan, seconds: float) -> Load:
     )
 
 
-def _cpu(process: psutil.Process) -> float:
-    """Return the processor time of a process, all its threads together, in seconds."""
-    times = process.cpu_times()
-    return float(times.user + times.system)
-
-
 def _check(server: Server, load: Load, stored: Stored, in_flight: int) -> None:
     """Compare what was answered with what was stored: h2load does not see a call's status.
 
@@ -104,7 +100,8 @@ def _check(server: Server, load: Load, stored: Stored, in_flight: int) -> None:
     """
     if load.failures:
         raise LoadError(f"{server.target} under grpcio {server.release}: {load.failures} calls failed")
-    if server.target.stores_jobs and not load.requests <= stored.jobs <= load.requests + in_flight:
+    jobs = server.target.stores
+    if jobs and not load.requests * jobs <= stored.jobs <= (load.requests + in_flight) * jobs:
         raise LoadError(
             f"{server.target} under grpcio {server.release}: {load.requests} calls were answered, "
             f"but {stored.jobs} jobs are stored"

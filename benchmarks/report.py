@@ -20,9 +20,7 @@ FIGURES: Final = (
     *("in flight", "grpcio", "server", "calls/s", "(least-most)", "p50 ms", "p99 ms", "CPU us/call", "(least-most)"),
     *("cores", "load cores", "Redis cores", "script us", "written B"),
 )
-RATIOS: Final = (
-    *("in flight", "grpcio", "calls/s of echo", "calls/s of evalsha", "by CPU of echo", "by CPU of evalsha"),
-)
+RATIOS: Final = ("in flight", "grpcio", "call", "beside", "by calls/s", "by CPU", "jobs/s")
 
 Key = tuple[int, str, Target]
 
@@ -56,21 +54,26 @@ class Results:
                     *(f"{figures.rate:.0f}", self._spread(key, "rate"), f"{figures.p50:.2f}", f"{figures.p99:.2f}"),
                     *(f"{figures.server_microseconds:.0f}", cpu, f"{figures.server_cores:.2f}"),
                     *(f"{figures.load_cores:.2f}", f"{figures.redis_cores:.2f}"),
-                    *(stored if target.stores_jobs else ("", "")),
+                    *(stored if target.stores else ("", "")),
                 ]
             )
         return aligned(FIGURES, rows, left=3)
 
     def ratios(self) -> str:
-        """Return which part of the bare servers' speed SubmitJob has: by calls per second, and by processor time."""
+        """Return which part of the bare server's speed ours has, by calls per second and by processor time."""
         medians, rows = self.medians(), []
         for (in_flight, release, target), ours in medians.items():
-            if target is Target.SUBMIT:
-                bare = [medians[in_flight, release, other] for other in (Target.ECHO, Target.EVALSHA)]
-                by_rate = [f"{ours.rate / other.rate:.2f}" for other in bare]
-                by_cpu = [f"{other.server_microseconds / ours.server_microseconds:.2f}" for other in bare]
-                rows.append([str(in_flight), release, *by_rate, *by_cpu])
-        return "SubmitJob reaches this part of\n" + aligned(RATIOS, rows, left=2)
+            if not target.is_ours:
+                continue
+            jobs = f"{ours.rate * target.stores:.0f}" if target.stores else ""
+            for other in target.beside or (None,):
+                parts = ["", ""]
+                if other is not None:
+                    bare = medians[in_flight, release, other]
+                    by_cpu = bare.server_microseconds / ours.server_microseconds
+                    parts = [f"{ours.rate / bare.rate:.2f}", f"{by_cpu:.2f}"]
+                rows.append([str(in_flight), release, target, other or "", *parts, jobs])
+        return "Ours reaches this part of the bare server\n" + aligned(RATIOS, rows, left=4)
 
     def json(self, conditions: Mapping[str, object]) -> str:
         """Return every run, and under which conditions they were made."""

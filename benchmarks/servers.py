@@ -1,4 +1,4 @@
-"""The server processes that are measured: ours and the bare ones, each under every grpcio release."""
+"""The server processes that are measured: ours and the bare one, under every grpcio release."""
 
 from __future__ import annotations
 
@@ -18,44 +18,70 @@ from devstack.process import ChildProcess
 from devstack.settings import child_environment
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Iterable, Mapping
     from pathlib import Path
 
 #: Seconds that the first call to a new server may take.
 PROBE_SECONDS: Final = 10
+#: Jobs of a BatchSubmit: the most that the contract allows.
+BATCH_JOBS: Final = 1000
 
 
 class Target(StrEnum):
-    """What is measured."""
+    """What is measured: a method of ours, or one of the bare server's."""
 
     ECHO = "echo"
-    """A bare grpc.aio server that returns the bytes it gets."""
+    """Returns the bytes it gets."""
     EVALSHA = "evalsha"
     """The same, after one script call that writes what a job takes."""
+    HGETALL = "hgetall"
+    """Reads one job."""
+    PAGE = "page"
+    """Reads the newest ids and, in one pipeline, the jobs of a page."""
+    STREAM = "stream"
+    """Sends a snapshot and then events, all as large as ours."""
     SUBMIT = "SubmitJob"
-    """Ours."""
+    BATCH = "BatchSubmit"
+    GET = "GetJob"
+    LIST = "ListJobs"
+    WATCH = "WatchJob"
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether `python -m server` serves it."""
+        return self in {Target.SUBMIT, Target.BATCH, Target.GET, Target.LIST, Target.WATCH}
 
     @property
     def path(self) -> str:
         """The method that is called."""
-        return "/segue.v1.JobService/SubmitJob" if self is Target.SUBMIT else f"/{bare.SERVICE}/{bare.METHOD}"
+        if self.is_ours:
+            return f"/segue.v1.JobService/{self.value}"
+        return f"/{bare.SERVICE}/{'Watch' if self is Target.STREAM else self.capitalize()}"
 
     @property
-    def stores_jobs(self) -> bool:
-        """Whether each call leaves a job in Redis."""
-        return self is not Target.ECHO
+    def stores(self) -> int:
+        """How many jobs each call leaves in Redis."""
+        return {Target.EVALSHA: 1, Target.SUBMIT: 1, Target.BATCH: BATCH_JOBS}.get(self, 0)
 
     @property
-    def command(self) -> list[str]:
-        """What starts it."""
-        if self is Target.SUBMIT:
-            return [sys.executable, "-m", "server"]
-        return [sys.executable, "-m", "benchmarks.bare", self.value]
+    def reads(self) -> bool:
+        """Whether it shows jobs that were stored before."""
+        return self in {Target.HGETALL, Target.PAGE, Target.GET, Target.LIST}
+
+    @property
+    def beside(self) -> tuple[Target, ...]:
+        """The bare methods that one of ours is set beside."""
+        return {
+            Target.SUBMIT: (Target.ECHO, Target.EVALSHA),
+            Target.GET: (Target.HGETALL,),
+            Target.LIST: (Target.PAGE,),
+            Target.WATCH: (Target.STREAM,),
+        }.get(self, ())
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running server."""
+    """A running server, and what is called of it."""
 
     release: str
     target: Target
@@ -65,20 +91,29 @@ class Server:
 
 @asynccontextmanager
 async def running_servers(
-    releases: Mapping[str, Mapping[str, str]], *, redis_url: str, log_level: str, folder: Path
+    releases: Mapping[str, Mapping[str, str]],
+    targets: Iterable[Target],
+    *,
+    redis_url: str,
+    log_level: str,
+    folder: Path,
 ) -> AsyncIterator[list[Server]]:
-    """Run every target under every release inside the block, all on one Redis.
+    """Run what serves the targets under every release inside the block, all on one Redis.
 
     Args:
         releases: the environment of each grpcio release.
+        targets: what is measured; one process serves all of ours, another one all bare ones.
         log_level: of our server, as SEGUE_LOG_LEVEL takes it.
         folder: where their output goes.
     """
     async with AsyncExitStack() as resources:
         servers = []
         for release, environment in releases.items():
-            for target in Target:
-                port = free_port()
+            for ours in (False, True):
+                wanted = [target for target in targets if target.is_ours is ours]
+                if not wanted:
+                    continue
+                port, module = free_port(), "server" if ours else "benchmarks.bare"
                 settings = {
                     "SEGUE_LISTEN": f"{LOOPBACK}:{port}",
                     "SEGUE_REDIS_URL": redis_url,
@@ -86,14 +121,14 @@ async def running_servers(
                     "SEGUE_LOG_LEVEL": log_level,
                 }
                 process = ChildProcess(
-                    f"{target} under grpcio {release}",
-                    target.command,
-                    log_path=folder / f"{target}-{release}.log",
+                    f"{module} under grpcio {release}",
+                    [sys.executable, "-m", module],
+                    log_path=folder / f"{module}-{release}.log",
                     environment=child_environment({**environment, **settings}),
                 )
                 resources.push_async_callback(process.stop)
                 await process.start(r"^server ready\b")
-                servers.append(Server(release, target, port, process.pid))
+                servers += [Server(release, target, port, process.pid) for target in wanted]
         yield servers
 
 

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
 
@@ -40,6 +41,7 @@ class Store:
 
     def __init__(self, server: RedisServer, redis: Redis) -> None:
         self._server = server
+        self.redis = redis
         self._redis: Any = redis  # redis-py's types say "awaitable or not"
         self._empty_size = 0
 
@@ -47,6 +49,11 @@ class Store:
     def url(self) -> str:
         """Where it is."""
         return self._server.url
+
+    @property
+    def port(self) -> int:
+        """Its port on the loopback interface."""
+        return urlsplit(self.url).port or 0
 
     @property
     def pid(self) -> int:

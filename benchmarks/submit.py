@@ -1,59 +1,49 @@
-"""`python -m benchmarks.submit`: how fast SubmitJob is, beside the least that its libraries could do.
+"""`python -m benchmarks.submit`: how fast SubmitJob and other calls are, beside the least their libraries could do.
 
 In one run on one machine, for several grpcio releases: (a) a bare grpc.aio server that returns the same bytes,
-(b) the same after one EVALSHA that writes what a job takes, and SubmitJob of the real server. Releases take turns
-within each round, so that what else happens on the machine befalls all of them alike.
+(b) the same after one EVALSHA that writes what a job takes, and SubmitJob of the real server; with --calls, also
+GetJob and ListJobs beside bare handlers that make the same reads, and BatchSubmit. Releases take turns within each
+round, so that what else happens on the machine befalls all of them alike.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import platform
 import sys
 import tempfile
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, get_args
+from typing import TYPE_CHECKING, Final
 
-from benchmarks.load import Call, Generator, LoadError, best_generator
+from benchmarks.load import Call, Generator, LoadError
 from benchmarks.measure import Plan, run
-from benchmarks.payload import transition_request
-from benchmarks.releases import CANDIDATES, ReleaseError, installed
+from benchmarks.payload import batch_request, transition_request
+from benchmarks.releases import ReleaseError, installed
 from benchmarks.report import Results
-from benchmarks.servers import Server, Target, probe, running_servers
+from benchmarks.reporting import Worker
+from benchmarks.servers import BATCH_JOBS, Server, Target, probe, running_servers
 from benchmarks.store import running_store
+from benchmarks.submit_options import Options, parse
 from devstack.errors import DevstackError
 from devstack.ports import LOOPBACK
+from segue.v1.job_service_pb2 import GetJobRequest, ListJobsRequest
+from server.limits import DEFAULT_PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+#: Jobs that are there to be read.
+STORED: Final = 1000
+#: Most BatchSubmits in flight.
+MOST_BATCHES: Final = 4
 #: Where releases are kept between runs, and a run keeps its files.
 FOLDER: Final = Path("var/bench")
 #: A generator that takes this part of a core for each of its processes may be what was measured.
 BUSY_GENERATOR: Final = 0.8
-#: Seconds of load below which a run says nothing.
-SHORTEST: Final = 0.1
 #: What a run takes beside its seconds of load, for the estimate: emptying Redis, starting the generator twice.
 SECONDS_BESIDE: Final[dict[Generator, float]] = {"h2load": 0.4, "http2": 2.5}
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the command line asks for."""
-
-    grpcio: tuple[str, ...]
-    in_flight: tuple[int, ...]
-    rounds: int
-    seconds: float
-    warm_up: float
-    request_ids: bool
-    generator: Generator
-    log_level: str
-    json: Path | None
 
 
 async def measure(options: Options) -> Results:
@@ -66,18 +56,27 @@ async def measure(options: Options) -> Results:
     """
     releases = {release: installed(release, FOLDER) for release in options.grpcio}
     results = Results()
-    message = transition_request().SerializeToString()
     with tempfile.TemporaryDirectory(dir=FOLDER, prefix="run-") as name:
         folder = Path(name)
         async with (
             running_store(folder) as store,
-            running_servers(releases, redis_url=store.url, log_level=options.log_level, folder=folder) as servers,
+            running_servers(
+                *(releases, options.targets), redis_url=store.url, log_level=options.log_level, folder=folder
+            ) as servers,
         ):
+            worker = Worker(store.redis)
+            requests = await _requests(worker)
             for server in servers:
-                await probe(server, message)
+                await probe(server, requests[server.target])
             for in_flight, server in _turns(options, servers):
+                if server.target.reads:
+                    await store.empty()
+                    requests = await _requests(worker)
                 plan = Plan(
-                    call=Call(LOOPBACK, server.port, server.target.path, message, request_ids=options.request_ids),
+                    call=Call(
+                        *(LOOPBACK, server.port, server.target.path, requests[server.target]),
+                        request_ids=options.request_ids,
+                    ),
                     generator=options.generator,
                     in_flight=in_flight,
                     seconds=options.seconds,
@@ -87,15 +86,30 @@ async def measure(options: Options) -> Results:
                 figures = await run(server, store, plan)
                 results.add(in_flight, server, figures)
                 told = f"{figures.rate:8.0f} calls/s {figures.server_microseconds:6.0f} us CPU/call"
-                print(f"  {in_flight:4} in flight  {server.release:8} {server.target:10}{told}", file=sys.stderr)
+                print(f"  {in_flight:4} in flight  {server.release:8} {server.target:11}{told}", file=sys.stderr)
     return results
+
+
+async def _requests(worker: Worker) -> dict[Target, bytes]:
+    """Store jobs to be read, and return what is asked of each target."""
+    # Held: they wait for nothing, so reading one takes no look at the line.
+    jobs = await worker.submit(STORED, hold=True)
+    job, submit = GetJobRequest(job_id=jobs[0]).SerializeToString(), transition_request().SerializeToString()
+    page = ListJobsRequest(page_size=DEFAULT_PAGE).SerializeToString()
+    return {
+        **{Target.ECHO: submit, Target.EVALSHA: submit, Target.SUBMIT: submit},
+        **{Target.BATCH: batch_request(BATCH_JOBS).SerializeToString()},
+        **{Target.HGETALL: job, Target.GET: job, Target.PAGE: page, Target.LIST: page},
+    }
 
 
 def _turns(options: Options, servers: Sequence[Server]) -> Iterator[tuple[int, Server]]:
     """Yield what is measured when: rounds outermost, releases innermost and beginning with another one each round."""
     for number in range(options.rounds):
-        for in_flight in options.in_flight:
-            for target in Target:
+        for target in options.targets:
+            # A batch is work for many: with more at once, the others wait.
+            most = MOST_BATCHES if target is Target.BATCH else max(options.in_flight)
+            for in_flight in sorted({min(count, most) for count in options.in_flight}):
                 ours = [server for server in servers if server.target is target]
                 first = number % len(ours)
                 for server in [*ours[first:], *ours[:first]]:
@@ -120,6 +134,9 @@ def _conditions(options: Options) -> dict[str, object]:
 def _warnings(options: Options, results: Results, load_before: float) -> Iterator[str]:
     if load_before > 0.5:
         yield f"Something else was running: the load average was {load_before:.2f} at the beginning."
+    others = max(figures.others_cores for figures in results.medians().values())
+    if others > 0.2:
+        yield f"Others took up to {others:.2f} cores meanwhile: trust the ratios by CPU."
     busiest = max(figures.load_cores for figures in results.medians().values())
     if busiest > BUSY_GENERATOR:
         yield f"The load generator took up to {busiest:.2f} cores: it may be what was measured."
@@ -127,53 +144,14 @@ def _warnings(options: Options, results: Results, load_before: float) -> Iterato
         yield "h2load was not used; it takes less of the machine (Debian: nghttp2-client)."
 
 
-def _parse() -> Options:
-    def numbers(text: str) -> tuple[int, ...]:
-        values = tuple(int(word) for word in text.split(","))
-        if not all(1 <= value <= 4000 for value in values):
-            raise argparse.ArgumentTypeError("from 1 to 4000")
-        return values
-
-    def words(text: str) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(text.split(",")))
-
-    def span(text: str) -> float:
-        value = float(text)
-        if not 0 <= value <= 60:
-            raise argparse.ArgumentTypeError("from 0 to 60 seconds")
-        return value
-
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.submit", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--grpcio", type=words, default=CANDIDATES, metavar="X,Y", help=f"{','.join(CANDIDATES)}")
-    parser.add_argument("--in-flight", type=numbers, default=(64,), metavar="N,M", help="calls at once (64)")
-    parser.add_argument("--rounds", type=int, choices=range(1, 31), default=3, metavar="N", help="1 to 30 (3)")
-    parser.add_argument("--seconds", type=span, default=3.0, help="of load in each run (3)")
-    parser.add_argument("--warm-up", type=span, default=1.0, help="seconds of load before each run (1)")
-    parser.add_argument("--request-ids", action="store_true", help="give each request a request_id of its own")
-    parser.add_argument("--generator", choices=get_args(Generator), help="default: h2load where it can be used")
-    parser.add_argument(
-        "--log-level", choices=("debug", "info", "warning", "error"), default="info", help="ours (info)"
-    )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every run there")
-    given = vars(parser.parse_args())
-    if given["seconds"] < SHORTEST:
-        parser.error(f"--seconds: at least {SHORTEST}")
-    generator = given.pop("generator") or best_generator(request_ids=given["request_ids"])
-    if generator == "h2load" and given["request_ids"]:
-        parser.error("h2load sends the same request over and over; leave out --generator or --request-ids")
-    return Options(generator=generator, **given)
-
-
 def main() -> None:
     """Measure, and print the table."""
-    options = _parse()
+    options = parse(__doc__ or "")
     FOLDER.mkdir(parents=True, exist_ok=True)
     load_before = os.getloadavg()[0]
     conditions = {**_conditions(options), "load_average": round(load_before, 2)}
     print("  ".join(f"{name}={value}" for name, value in conditions.items()))
-    runs = len(options.grpcio) * len(Target) * len(options.in_flight) * options.rounds
+    runs = len(options.grpcio) * len(options.targets) * len(options.in_flight) * options.rounds
     estimate = runs * (options.seconds + options.warm_up + SECONDS_BESIDE[options.generator])
     print(f"{runs} runs, about {estimate / 60:.1f} minutes", file=sys.stderr)
     try:

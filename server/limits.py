@@ -56,5 +56,8 @@ ID_CHARACTERS: Final = 64
 #: Characters of a page token; ours have 32.
 TOKEN_CHARACTERS: Final = 256
 LABELS: Final = 32
+#: Different owners and labels of one batch: each is an index of its own, and all are written in one step that must not
+#: hold Redis up.
+BATCH_INDEXES: Final = 3000
 LABEL_VALUE_CHARACTERS: Final = 255
 OWNER_CHARACTERS: Final = 128

@@ -6,6 +6,7 @@ Knows no Dramatiq: `work` is what a ticket is spent on.
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
@@ -36,6 +37,9 @@ log = structlog.get_logger(__name__)
 HEARTBEAT_CHUNK: Final = 500
 #: Doublings of the wait for a retry: beyond any longest wait, within what a timedelta holds.
 MOST_DOUBLINGS: Final = 24
+#: Attempts that begin at once: from the claim until a generation is at the provider. Enough to keep its connections
+#: for submits busy. Thousands together would wait for one longer than they may, and keep heartbeats from Redis.
+MOST_STARTING: Final = 64
 #: Pause before a claim that Redis did not answer is repeated, in seconds.
 CLAIM_PAUSE: Final = 0.5
 
@@ -103,6 +107,7 @@ class Attempts:
     polls: PollPolicy
     retries: RetryPolicy
     _running: dict[str, _Attempt] = field(default_factory=dict)
+    _starting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_STARTING))
     _claims: dict[str, set[str]] = field(default_factory=dict)
     """The claims under way, by their nonces, with the cancellations that were heard meanwhile."""
     _stopping: bool = False
@@ -115,11 +120,19 @@ class Attempts:
     async def work(self) -> None:
         """Give one slot to the best job that may run now, then to the next, while there are any."""
         while not self._stopping:
-            heard: set[str] = set()
-            job = await self._claim(heard)
-            if job is None:
-                return
-            await self._attempt(job, cancelled=f"{job.tenant}/{job.id}" in heard)
+            with await self._start() as start:
+                heard: set[str] = set()
+                job = await self._claim(heard)
+                if job is None:
+                    return
+                await self._attempt(job, start, cancelled=f"{job.tenant}/{job.id}" in heard)
+
+    async def _start(self) -> ExitStack:
+        """Wait until another attempt may begin; closing what is returned lets the next one, and may be repeated."""
+        await self._starting.acquire()
+        start = ExitStack()
+        start.callback(self._starting.release)
+        return start
 
     async def _claim(self, heard: set[str]) -> Job | None:
         """Claim the best job, again and again under one nonce: an answer that was lost must not lose the job."""
@@ -167,9 +180,9 @@ class Attempts:
                     elif hold is Hold.CANCELLING:
                         attempt.end(Stop.CANCEL)
 
-    async def _attempt(self, job: Job, *, cancelled: bool) -> None:
+    async def _attempt(self, job: Job, start: ExitStack, *, cancelled: bool) -> None:
         key = AttemptKey(job.tenant, job.id, job.attempt)
-        ledger = Ledger(job, key, store=self.store, gateway=self.gateway, polls=self.polls)
+        ledger = Ledger(job, key, store=self.store, gateway=self.gateway, polls=self.polls, following=start.close)
         attempt = _Attempt(job, key, ledger)
         name = f"{job.tenant}/{job.id}"
         with structlog.contextvars.bound_contextvars(tenant=job.tenant, job_id=job.id, attempt=job.attempt):

@@ -67,13 +67,26 @@ class Ledger:
     """The generations of one attempt at a job."""
 
     def __init__(
-        self, job: Job, key: AttemptKey, *, store: AttemptStore, gateway: FalGateway, polls: PollPolicy
+        self,
+        job: Job,
+        key: AttemptKey,
+        *,
+        store: AttemptStore,
+        gateway: FalGateway,
+        polls: PollPolicy,
+        following: Callable[[], object] = lambda: None,
     ) -> None:
+        """Take up the generations of a job.
+
+        Args:
+            following: called whenever a generation is at the provider, and nothing is left but to wait for it.
+        """
         self._job = job
         self._key = key
         self._store = store
         self._gateway = gateway
         self._polls = polls
+        self._following = following
         self._rows = {row.step: row for row in job.generations}
 
     async def generate(
@@ -208,6 +221,7 @@ class Ledger:
 
     async def _followed(self, row: Generation, report: Report) -> tuple[Completed, list[str]]:
         """Poll until fal says that the generation has ended; return that, and the lines not reported yet."""
+        self._following()
         seen, unknown = self._job.log_lines.get(row.intent, 0), 0
         last: Progress | None = None
         for pause in self._polls.pauses():

@@ -26,8 +26,8 @@ class WorkerSettings(ProcessSettings):
     """Jobs that one tenant runs at once, over all workers; 0: as many as there are slots."""
     kind_concurrency: dict[JobKind, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
     """Jobs of a kind that run at once, over all workers and tenants: a JSON object such as {"model": 10}."""
-    lower_class_every: int = Field(default=20, ge=2, le=1000)
-    """Every so many jobs one of a lower priority class goes first, so that nothing starves."""
+    lower_class_every: int = Field(default=20, ge=3, le=1000)
+    """Of so many jobs one is taken from each lower priority class in which jobs wait, so that nothing starves."""
     worker_slots: int = Field(default=100, ge=1, le=20_000)
     """Jobs that this process runs at once. A job that waits for fal costs about 10 KB and no thread."""
     worker_name: str = Field(default_factory=socket.gethostname, max_length=100)

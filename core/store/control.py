@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, cast
@@ -181,7 +180,8 @@ class JobControl:
     async def pause(self, scope: Scope) -> None:
         """Start no more jobs of a scope; those that run go on."""
         with translated():
-            await self._redis.hsetnx(self._keys.paused, scope.name, str(round(time.time() * 1000)))
+            seconds, microseconds = await self._redis.time()
+            await self._redis.hsetnx(self._keys.paused, scope.name, str(seconds * 1000 + microseconds // 1000))
 
     async def resume(self, scope: Scope) -> None:
         """Start jobs of a scope again; workers find them within a second."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from core.job import BatchId, JobId
 from segue.v1 import job_service_pb2 as pb
 from segue.v1.job_service_pb2_grpc import JobServiceServicer
+from server.servicers.pending import stream_not_offered
 from server.statuses import status_of
 from server.tenants import current_tenant
 from server.translate.events import (
@@ -211,6 +212,8 @@ class JobServicer(JobServiceServicer):
         check_batch_id(request.batch_id)
         batch, cancelled = await self._jobs.cancel_batch(current_tenant(), BatchId(request.batch_id))
         return pb.CancelBatchResponse(batch=batch_to_proto(batch), cancelled_count=cancelled)
+
+    WatchJobs = stream_not_offered
 
     async def _current(self, job_id: JobId) -> job_pb2.Job:
         job, position = await self._jobs.get(current_tenant(), job_id)

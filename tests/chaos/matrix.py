@@ -35,7 +35,7 @@ class Row:
     billed: int | None = None
     """How many generations fal billed."""
     attempts: int | None = None
-    """How many attempts were started; of many jobs, the most of one."""
+    """How many attempts were spent; of many jobs, the most of one."""
     promise: str = ""
     """Whether the test of the cell passed."""
 

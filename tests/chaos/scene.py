@@ -11,6 +11,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
+import httpx
 import psutil
 
 import segue
@@ -95,6 +96,12 @@ class Scene:
         """Return what fal accepted for this scene."""
         ledger = await self.stack.emulator.ledger()
         return [request for request in ledger.requests if request["arguments"].get("scene") == self._name]
+
+    async def slow_submit(self, seconds: float) -> None:
+        """Let fal accept the next submit at once and answer it after so many seconds."""
+        order = {"fault": "slow_submit", "seconds": seconds}
+        async with httpx.AsyncClient(trust_env=False) as http:
+            (await http.post(f"{self.stack.emulator.url}/emulator/faults", json=order)).raise_for_status()
 
     async def until(self, what: Callable[[], Awaitable[bool]], *, every: float = 0.02) -> None:
         """Look *every* so many seconds until *what* is true."""

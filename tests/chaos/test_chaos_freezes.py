@@ -141,7 +141,7 @@ async def test_a_worker_stopped_in_order_hands_its_job_over_without_spending_an_
         where = "queue_seconds" if status == "IN_QUEUE" else "run_seconds"
         await scene.stack.emulator.settings(**{where: FOR_EVER})
     else:
-        await scene.stack.emulator.fault("slow_submit")
+        await scene.slow_submit(3)
     job = await scene.submit(max_attempts=1)
     await (scene.until_followed(job, status) if status else scene.until_accepted())
     await scene.worker()
@@ -152,7 +152,7 @@ async def test_a_worker_stopped_in_order_hands_its_job_over_without_spending_an_
     finished = await scene.ended(job)
 
     row = await scene.note(finished, hit=hit)
-    assert (row.outcome, row.submits, row.billed) == ("SUCCEEDED", 1, 1)
+    assert (row.outcome, row.submits, row.billed, row.attempts) == ("SUCCEEDED", 1, 1, 1)
 
 
 @pytest.fixture
@@ -183,7 +183,7 @@ def _freeze(worker: ChildProcess) -> float:
 
 async def _frozen_during_the_post(scene: Scene, worker: ChildProcess) -> tuple[segue.Job, float]:
     """Submit a job, and freeze the worker while fal has its POST and has not answered."""
-    await scene.stack.emulator.fault("slow_submit")
+    await scene.slow_submit(2 * LEASE)
     job = await scene.submit()
     await scene.until_accepted()
     return job, _freeze(worker)

@@ -34,7 +34,7 @@ long = pytest.mark.chaos
     ("cell", "crash"),
     [
         pytest.param(("1", "after the claim"), CLAIM, id="1"),
-        pytest.param(("4c", "after SUBMITTED is stored, before the first poll"), SUBMITTED, id="4c", marks=long),
+        pytest.param(("4s", "after SUBMITTED is stored, before the first poll"), SUBMITTED, id="4s", marks=long),
         pytest.param(("7", "after fal says COMPLETED, before the fetch"), COMPLETED_AT_FAL, id="7", marks=long),
         pytest.param(("8", "after the fetch, before the result is stored"), FETCHED, id="8"),
         pytest.param(("9", "after the result is stored, before the job's end"), STORED, id="9", marks=long),
@@ -199,7 +199,7 @@ async def _dead(scene: Scene, crash: Crash) -> float:
 
 async def _dead_during_the_post(scene: Scene) -> float:
     """Kill a worker while fal has its POST and has not answered, and return when."""
-    await scene.stack.emulator.fault("slow_submit")
+    await scene.slow_submit(FOR_EVER)
     doomed = await scene.worker()
     await scene.until_accepted()
     await doomed.kill()

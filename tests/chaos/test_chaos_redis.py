@@ -81,7 +81,7 @@ async def test_jobs_survive_a_stall_of_redis(scene: Scene, redis: Redis, lease: 
         await scene.worker(settings={"SEGUE_LEASE_SECONDS": str(lease)})
     running = await scene.submit()
     await scene.until_followed(running, "IN_PROGRESS")
-    await scene.stack.emulator.fault("slow_submit")
+    await scene.slow_submit(STALL + 2)
     posting = await scene.submit()
     await scene.until_accepted(2)
 

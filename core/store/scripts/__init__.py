@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -21,11 +22,28 @@ class Script(Protocol):
         """Run the script with its ARGV."""
 
 
-def load(redis: Redis, prefix: str, name: str) -> Script:
-    """Return the script *name*, with the prelude before it."""
+_COMMENT: Final = re.compile("--.*")
+_FUNCTION: Final = re.compile(r"^local function (\w+)", re.MULTILINE)
+
+
+def source_of(name: str) -> str:
+    """Return the script *name* after those parts of the prelude that it needs.
+
+    Redis runs the whole source with each call, and each definition costs it a quarter of a microsecond. A part is what
+    stands between two empty lines; one that defines a function is needed where the function's name is.
+    """
     folder = files(__name__)
-    source = (folder / "prelude.lua").read_text() + (folder / f"{name}.lua").read_text()
-    registered = redis.register_script(source)
+    source = (folder / f"{name}.lua").read_text()
+    for part in reversed((folder / "prelude.lua").read_text().split("\n\n")):
+        function = _FUNCTION.search(part)
+        if function is None or re.search(rf"\b{function[1]}\b", _COMMENT.sub("", source)):
+            source = f"{part}\n\n{source}"
+    return source
+
+
+def load(redis: Redis, prefix: str, name: str) -> Script:
+    """Return the script *name*."""
+    registered = redis.register_script(source_of(name))
 
     async def run(*args: object) -> Any:
         with translated():

@@ -72,6 +72,7 @@ for _, kind in ipairs(KINDS) do
   local barred = full or rule.provider == 1 and provider_is_full or is_paused('kind:' .. kind)
   if not barred then open[#open + 1] = kind end
 end
+if #open == 0 then return {'none'} end  -- however many tenants wait
 
 local function best_of(class, tenant)
   if is_paused('tenant:' .. tenant) then return nil end
@@ -109,11 +110,19 @@ local function keep_pace()
   redis.call('HSET', key('pace'), 'last', int(now), 'others', waiting > 0 and 1 or 0)
 end
 
--- The classes in their order; but every floor-th claim looks at a lower class first, in turns, so nothing starves.
-local order = {1, 2, 3}
+-- The classes in their order; but of each floor claims one looks first at each lower class in which jobs wait, so
+-- nothing starves.
+local order, lower = {1, 2, 3}, {}
 local claims = tonumber(redis.call('GET', key('claims')) or '0') + 1
-if claims % policy.floor == 0 then
-  order = (claims / policy.floor) % 2 == 1 and {2, 3, 1} or {3, 2, 1}
+local waiting = redis.call('HMGET', key('waiting'), 1, 2, 3)
+for class = 1, CLASSES do
+  if tonumber(waiting[class] or '0') > 0 then lower[#lower + 1] = class end
+end
+table.remove(lower, 1)  -- the highest needs no help
+for i, class in ipairs(lower) do
+  if claims % policy.floor == math.floor(policy.floor / 2) * (i - 1) then
+    order = {class, 1, 2, 3}
+  end
 end
 for _, class in ipairs(order) do
   local tenant, id, kind = best_in(class)

@@ -36,13 +36,23 @@ async def test_a_higher_class_goes_first_and_a_lower_one_gets_one_claim_in_twent
     assert [place for place, priority in enumerate(order, 1) if priority == 5] == [20, 40, 60, 80, 100]
 
 
-async def test_the_lower_classes_take_the_twentieth_claims_in_turns(engine: Engine) -> None:
+async def test_each_of_the_lower_classes_gets_one_claim_in_twenty(engine: Engine) -> None:
     for priority in (1, 5, 9):
         await engine.submit_batch([submission(priority=priority)] * 100)
 
     order = [job.priority for job in await drain(engine, 80)]
 
-    assert [order[place - 1] for place in (20, 40, 60, 80)] == [5, 9, 5, 9]
+    assert [place for place, priority in enumerate(order, 1) if priority == 5] == [20, 40, 60, 80]
+    assert [place for place, priority in enumerate(order, 1) if priority == 9] == [10, 30, 50, 70]
+
+
+async def test_the_lowest_class_gets_its_claims_also_when_the_highest_has_none(engine: Engine) -> None:
+    for priority in (5, 9):
+        await engine.submit_batch([submission(priority=priority)] * 100)
+
+    order = [job.priority for job in await drain(engine, 80)]
+
+    assert [place for place, priority in enumerate(order, 1) if priority == 9] == [20, 40, 60, 80]
 
 
 async def test_the_floor_can_be_set(engine_with: Callable[..., Engine]) -> None:
@@ -212,6 +222,24 @@ async def test_a_full_provider_holds_back_only_kinds_that_need_it(engine_with: C
     first = next(job for job in claimed if job and job.kind is not JobKind.COMPOSITION)
     await engine.finish(first, Outcome.SUCCEEDED)
     assert await engine.claim() is not None
+
+
+async def test_a_claim_in_vain_costs_no_more_when_more_tenants_wait(engine_with: Callable[..., Engine]) -> None:
+    engine = engine_with(provider_slots=1)
+    await engine.started()
+
+    async def cost() -> int:
+        await engine.redis.config_resetstat()
+        assert await engine.claim() is None
+        stats: dict[str, dict[str, int]] = await engine.redis.info("commandstats")
+        return sum(stat["calls"] for stat in stats.values())
+
+    await engine.submit("tenant")
+    few = await cost()
+    for number in range(30):
+        await engine.submit(f"tenant {number}")
+
+    assert await cost() == few
 
 
 async def test_a_provider_slot_whose_holder_died_falls_back(engine_with: Callable[..., Engine], clock: Clock) -> None:

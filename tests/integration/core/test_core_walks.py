@@ -82,7 +82,7 @@ class Walk(RuleBasedStateMachine):
     def pick(self, data: st.DataObject, *wishes: list[Known]) -> Known:
         """Choose one of a group of jobs, or any if it is empty."""
         everybody = list(self.known.values())
-        group: list[Known] = data.draw(st.sampled_from([*wishes, everybody]))
+        group = data.draw(st.sampled_from([*wishes, everybody]))
         return data.draw(st.sampled_from(group or everybody))
 
     @initialize(tenant=TENANTS)
@@ -198,7 +198,7 @@ class Walk(RuleBasedStateMachine):
     def take_slot(self, known: Known, key: AttemptKey, step: str) -> bool:
         full = sum(len(other.slots) for other in self.known.values()) >= POLICY.provider_slots
         taken = step in known.slots or "" in known.slots or not full
-        assert self.run(self.engine.attempts.take_slot(key, step)) is taken
+        assert self.run(self.engine.attempts.take_slot(key, step)) == taken
         if taken and step not in known.slots:
             known.slots = known.slots - {""} | {step}
         return taken

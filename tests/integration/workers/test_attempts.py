@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from core.job import CancelOutcome, ErrorReason, GenerationState, JobState
 from emulator.faults import Fault
 from emulator.records import Status
+from tests.integration.fal.raw_fal import never_answer, raw_fal
 from tests.integration.workers.rig import PREFIX, eventually, left_behind
 from workers import attempts as attempts_module
 from workers.attempts import RetryPolicy
@@ -40,6 +41,34 @@ async def test_the_cancellation_of_a_running_job_reaches_fal_within_a_second(rig
     row = await rig.generation(job)
     # A running model may still complete and be billed: only what left fal's queue is known to be over.
     assert (row.state, row.cancel_outcome) == (GenerationState.SUBMITTED, CancelOutcome.SIGNALLED)
+
+
+async def test_no_more_jobs_are_claimed_at_once_than_can_be_submitted_at_once(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or thousands would wait for a connection, to fal and to Redis, for longer than they may."""
+    monkeypatch.setattr(attempts_module, "MOST_STARTING", 2)
+    for _ in range(6):
+        await rig.submit()
+    async with raw_fal() as silent:
+        silent.script = never_answer
+        worker = rig.worker(fal_url=silent.url).start(slots=6)
+
+        await silent.arrival(2)
+
+        assert worker.attempts.running == 2
+        await worker.died()
+
+
+async def test_those_that_are_submitted_let_the_next_ones_begin(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempts_module, "MOST_STARTING", 2)
+    rig.fal.context.behaviour.change({"run_seconds": 60})
+    for _ in range(6):
+        await rig.submit()
+
+    rig.worker().start(slots=6)
+
+    await eventually(lambda: rig.fal.context.ledger.in_progress == 6)
 
 
 async def test_a_cancellation_reaches_fal_when_its_message_is_lost(rig: Rig) -> None:

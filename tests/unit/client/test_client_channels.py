@@ -38,6 +38,22 @@ def test_when_all_have_failed_all_take_turns() -> None:
     assert [pool.pick() for _ in range(3)] == ["a", "b", "a"]
 
 
+@pytest.mark.parametrize("avoided", [[], ["b"], ["a", "b"]])
+def test_who_comes_from_a_failed_address_is_not_sent_there_again(avoided: list[str]) -> None:
+    pool, _ = channels("a", "b")
+    for address in avoided:
+        pool.avoid(address)
+
+    assert [pool.pick(after="a") for _ in range(3)] == ["b", "b", "b"]
+
+
+def test_who_comes_from_the_only_address_is_sent_there_again() -> None:
+    pool, _ = channels("a")
+    pool.avoid("a")
+
+    assert pool.pick(after="a") == "a"
+
+
 def test_channels_are_opened_when_first_needed_and_kept() -> None:
     pool, opened = channels("a", "b")
     assert opened == []

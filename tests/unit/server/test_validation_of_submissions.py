@@ -352,3 +352,14 @@ def test_a_batch_with_nothing_good_is_refused_as_a_whole() -> None:
 
     with pytest.raises(InvalidRequestError):
         check_batch_submit(batch, SETTINGS)
+
+
+def test_a_batch_has_a_bounded_number_of_different_owners_and_labels() -> None:
+    request = pb.BatchSubmitRequest(jobs=[submit() for _ in range(1000)])
+    for index, job in enumerate(request.jobs):
+        job.labels.update({f"k{number}": str(index) for number in range(4)})
+
+    with pytest.raises(InvalidRequestError) as refusal:
+        check_batch_submit(request, SETTINGS)
+
+    assert [violation.path for violation in refusal.value.violations] == ["jobs"]

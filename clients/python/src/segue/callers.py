@@ -67,8 +67,9 @@ class Caller:
             SegueError: the call was refused, or no server could be reached in time.
         """
         attempts = Attempts(self._settings.retry, self._settings.timeout if timeout is None else seconds(timeout))
+        address: str | None = None
         while True:
-            address = self.channels.pick()
+            address = self.channels.pick(after=address)
             call = method(self.channels.unary(address))
             try:
                 return call(request, timeout=attempts.timeout, metadata=self._settings.metadata)
@@ -122,8 +123,9 @@ class AioCaller:
             SegueError: the call was refused, or no server could be reached in time.
         """
         attempts = Attempts(self._settings.retry, self._settings.timeout if timeout is None else seconds(timeout))
+        address: str | None = None
         while True:
-            address = self.channels.pick()
+            address = self.channels.pick(after=address)
             call = method(self.channels.unary(address))
             try:
                 return await call(request, timeout=attempts.timeout, metadata=self._settings.metadata)

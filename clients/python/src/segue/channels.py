@@ -55,12 +55,18 @@ class Channels(Generic[ChannelT, StubT]):
         """Whether the client was closed."""
         return self._closed
 
-    def pick(self) -> str:
-        """Return the next address in turn, one that failed lately only if all did."""
+    def pick(self, *, after: str | None = None) -> str:
+        """Return the next address in turn, one that failed lately only if all did.
+
+        Args:
+            after: the address that has just failed the caller. It gets another one as long as there is one: its waits
+                may be longer than an address is passed over, and bring it to the same dead server again and again.
+        """
         with self._lock:
             now = time.monotonic()
-            good = [address for address in self._addresses if self._avoid_until[address] <= now]
-            address = (good or self._addresses)[0]
+            others = [address for address in self._addresses if address != after] or self._addresses
+            good = [address for address in others if self._avoid_until[address] <= now]
+            address = (good or others)[0]
             self._addresses.remove(address)
             self._addresses.append(address)
             return address

@@ -285,9 +285,10 @@ class Client:
             settings=self._settings,
             timeout=None if timeout is None else seconds(timeout),
         )
+        address: str | None = None
         while not watch.finished:
             self._call.closing.wait(watch.delay)
-            request, address = watch.open(), self._call.channels.pick()
+            request, address = watch.open(), self._call.channels.pick(after=address)
             with self._call.channels.watching(address) as stubs:
                 call = stubs.jobs.WatchJob(request, timeout=watch.timeout, metadata=self._settings.metadata)
                 try:

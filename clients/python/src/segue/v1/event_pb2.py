@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from segue.v1 import job_pb2 as segue_dot_v1_dot_job__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14segue/v1/event.proto\x12\x08segue.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x12segue/v1/job.proto\"A\n\x08Snapshot\x12\x1a\n\x03job\x18\x01 \x01(\x0b\x32\r.segue.v1.Job\x12\x19\n\x11history_truncated\x18\x02 \x01(\x08\"G\n\rBatchSnapshot\x12\x1b\n\x04jobs\x18\x01 \x03(\x0b\x32\r.segue.v1.Job\x12\x19\n\x11history_truncated\x18\x02 \x01(\x08\"w\n\x0bStateChange\x12&\n\nfrom_state\x18\x01 \x01(\x0e\x32\x12.segue.v1.JobState\x12$\n\x08to_state\x18\x02 \x01(\x0e\x32\x12.segue.v1.JobState\x12\x1a\n\x03job\x18\x03 \x01(\x0b\x32\r.segue.v1.Job\"\x13\n\x03Log\x12\x0c\n\x04text\x18\x01 \x01(\t\"\x0b\n\tHeartbeat\">\n\x08\x44raining\x12\x32\n\x0freconnect_delay\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Durationb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14segue/v1/event.proto\x12\x08segue.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x12segue/v1/job.proto\"A\n\x08Snapshot\x12\x1a\n\x03job\x18\x01 \x01(\x0b\x32\r.segue.v1.Job\x12\x19\n\x11history_truncated\x18\x02 \x01(\x08\"G\n\rBatchSnapshot\x12\x1b\n\x04jobs\x18\x01 \x03(\x0b\x32\r.segue.v1.Job\x12\x19\n\x11history_truncated\x18\x02 \x01(\x08\"F\n\x0cJobsSnapshot\x12\x1b\n\x04jobs\x18\x01 \x03(\x0b\x32\r.segue.v1.Job\x12\x19\n\x11history_truncated\x18\x02 \x01(\x08\"w\n\x0bStateChange\x12&\n\nfrom_state\x18\x01 \x01(\x0e\x32\x12.segue.v1.JobState\x12$\n\x08to_state\x18\x02 \x01(\x0e\x32\x12.segue.v1.JobState\x12\x1a\n\x03job\x18\x03 \x01(\x0b\x32\r.segue.v1.Job\"\x13\n\x03Log\x12\x0c\n\x04text\x18\x01 \x01(\t\"\x0b\n\tHeartbeat\">\n\x08\x44raining\x12\x32\n\x0freconnect_delay\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Durationb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,12 +37,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SNAPSHOT']._serialized_end=151
   _globals['_BATCHSNAPSHOT']._serialized_start=153
   _globals['_BATCHSNAPSHOT']._serialized_end=224
-  _globals['_STATECHANGE']._serialized_start=226
-  _globals['_STATECHANGE']._serialized_end=345
-  _globals['_LOG']._serialized_start=347
-  _globals['_LOG']._serialized_end=366
-  _globals['_HEARTBEAT']._serialized_start=368
-  _globals['_HEARTBEAT']._serialized_end=379
-  _globals['_DRAINING']._serialized_start=381
-  _globals['_DRAINING']._serialized_end=443
+  _globals['_JOBSSNAPSHOT']._serialized_start=226
+  _globals['_JOBSSNAPSHOT']._serialized_end=296
+  _globals['_STATECHANGE']._serialized_start=298
+  _globals['_STATECHANGE']._serialized_end=417
+  _globals['_LOG']._serialized_start=419
+  _globals['_LOG']._serialized_end=438
+  _globals['_HEARTBEAT']._serialized_start=440
+  _globals['_HEARTBEAT']._serialized_end=451
+  _globals['_DRAINING']._serialized_start=453
+  _globals['_DRAINING']._serialized_end=515
 # @@protoc_insertion_point(module_scope)

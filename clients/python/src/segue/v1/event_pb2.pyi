@@ -77,6 +77,34 @@ class BatchSnapshot(_message.Message):
 Global___BatchSnapshot: _TypeAlias = BatchSnapshot  # noqa: Y015
 
 @_typing.final
+class JobsSnapshot(_message.Message):
+    """The newest jobs that a watch of many finds, as they stand: where it begins."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOBS_FIELD_NUMBER: _builtins.int
+    HISTORY_TRUNCATED_FIELD_NUMBER: _builtins.int
+    history_truncated: _builtins.bool
+    """Set when events after the requested sequence are no longer kept: the snapshot stands in for them."""
+    @_builtins.property
+    def jobs(self) -> _containers.RepeatedCompositeFieldContainer[_job_pb2.Job]:
+        """At most 100 jobs, newest first, without their specs; ListJobs finds the others."""
+
+    def __init__(
+        self,
+        *,
+        jobs: _abc.Iterable[_job_pb2.Job] | None = ...,
+        history_truncated: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["history_truncated", b"history_truncated", "jobs", b"jobs"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___JobsSnapshot: _TypeAlias = JobsSnapshot  # noqa: Y015
+
+@_typing.final
 class StateChange(_message.Message):
     """The job went from one state to another."""
 
@@ -116,7 +144,7 @@ class Log(_message.Message):
 
     TEXT_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """The line."""
+    """The line; empty unless the watch asked for logs."""
     def __init__(
         self,
         *,

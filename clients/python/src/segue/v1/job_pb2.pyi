@@ -72,7 +72,7 @@ class _JobStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_JobState.Val
     JOB_STATE_UNSPECIFIED: _JobState.ValueType  # 0
     """No state; never sent by the server."""
     JOB_STATE_HELD: _JobState.ValueType  # 1
-    """Accepted, and waiting to be released by its caller."""
+    """Accepted, and waiting to be released by its caller, or for the jobs that it is made of."""
     JOB_STATE_PENDING: _JobState.ValueType  # 2
     """Accepted, and waiting for a free slot or for its next attempt."""
     JOB_STATE_STARTED: _JobState.ValueType  # 3
@@ -94,7 +94,7 @@ class JobState(_JobState, metaclass=_JobStateEnumTypeWrapper):
 JOB_STATE_UNSPECIFIED: JobState.ValueType  # 0
 """No state; never sent by the server."""
 JOB_STATE_HELD: JobState.ValueType  # 1
-"""Accepted, and waiting to be released by its caller."""
+"""Accepted, and waiting to be released by its caller, or for the jobs that it is made of."""
 JOB_STATE_PENDING: JobState.ValueType  # 2
 """Accepted, and waiting for a free slot or for its next attempt."""
 JOB_STATE_STARTED: JobState.ValueType  # 3
@@ -129,6 +129,8 @@ class _ArtifactRoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Artifact
     """An image."""
     ARTIFACT_ROLE_OTHER: _ArtifactRole.ValueType  # 5
     """Anything else."""
+    ARTIFACT_ROLE_SUBTITLES: _ArtifactRole.ValueType  # 6
+    """Subtitles as a file of their own."""
 
 class ArtifactRole(_ArtifactRole, metaclass=_ArtifactRoleEnumTypeWrapper):
     """What an artifact is."""
@@ -145,6 +147,8 @@ ARTIFACT_ROLE_IMAGE: ArtifactRole.ValueType  # 4
 """An image."""
 ARTIFACT_ROLE_OTHER: ArtifactRole.ValueType  # 5
 """Anything else."""
+ARTIFACT_ROLE_SUBTITLES: ArtifactRole.ValueType  # 6
+"""Subtitles as a file of their own."""
 Global___ArtifactRole: _TypeAlias = ArtifactRole  # noqa: Y015
 
 class _GenerationState:
@@ -303,6 +307,9 @@ class Job(_message.Message):
     ATTEMPTS_FIELD_NUMBER: _builtins.int
     SCHEDULE_TIME_FIELD_NUMBER: _builtins.int
     START_DEADLINE_FIELD_NUMBER: _builtins.int
+    ESTIMATED_COST_FIELD_NUMBER: _builtins.int
+    AWAITED_JOB_COUNT_FIELD_NUMBER: _builtins.int
+    TEMPLATE_ID_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The id, unique for ever and ordered by time of creation (a UUID version 7)."""
     owner: _builtins.str
@@ -329,6 +336,10 @@ class Job(_message.Message):
     """The request_id it was submitted with."""
     sequence: _builtins.int
     """The number of its newest event. WatchJob continues after it."""
+    awaited_job_count: _builtins.int
+    """How many jobs that it is made of have not ended yet; it is HELD until they have."""
+    template_id: _builtins.str
+    """The template it was submitted with; empty: none. The spec is what came of both."""
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """The caller's own labels."""
@@ -401,6 +412,10 @@ class Job(_message.Message):
     def start_deadline(self) -> _timestamp_pb2.Timestamp:
         """When it fails if it has not been started by then; unset: never. Unset as soon as it has started."""
 
+    @_builtins.property
+    def estimated_cost(self) -> Global___Money:
+        """What its generations probably cost together, those to come included; unset: unknown."""
+
     def __init__(
         self,
         *,
@@ -434,10 +449,13 @@ class Job(_message.Message):
         attempts: _abc.Iterable[Global___Attempt] | None = ...,
         schedule_time: _timestamp_pb2.Timestamp | None = ...,
         start_deadline: _timestamp_pb2.Timestamp | None = ...,
+        estimated_cost: Global___Money | None = ...,
+        awaited_job_count: _builtins.int = ...,
+        template_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_queue_position", b"_queue_position", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "estimated_duration", b"estimated_duration", "estimated_wait", b"estimated_wait", "expire_time", b"expire_time", "next_attempt_time", b"next_attempt_time", "progress", b"progress", "queue_position", b"queue_position", "result", b"result", "retention", b"retention", "schedule_time", b"schedule_time", "spec", b"spec", "start_deadline", b"start_deadline", "start_time", b"start_time", "time_limit", b"time_limit"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_queue_position", b"_queue_position", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "estimated_cost", b"estimated_cost", "estimated_duration", b"estimated_duration", "estimated_wait", b"estimated_wait", "expire_time", b"expire_time", "next_attempt_time", b"next_attempt_time", "progress", b"progress", "queue_position", b"queue_position", "result", b"result", "retention", b"retention", "schedule_time", b"schedule_time", "spec", b"spec", "start_deadline", b"start_deadline", "start_time", b"start_time", "time_limit", b"time_limit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_queue_position", b"_queue_position", "attempt", b"attempt", "attempts", b"attempts", "batch_id", b"batch_id", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "estimated_duration", b"estimated_duration", "estimated_wait", b"estimated_wait", "expire_time", b"expire_time", "generations", b"generations", "id", b"id", "kind", b"kind", "labels", b"labels", "max_attempts", b"max_attempts", "next_attempt_time", b"next_attempt_time", "on_unknown_submission", b"on_unknown_submission", "owner", b"owner", "priority", b"priority", "progress", b"progress", "queue_position", b"queue_position", "request_id", b"request_id", "result", b"result", "retention", b"retention", "schedule_time", b"schedule_time", "sequence", b"sequence", "spec", b"spec", "start_deadline", b"start_deadline", "start_time", b"start_time", "state", b"state", "time_limit", b"time_limit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_queue_position", b"_queue_position", "attempt", b"attempt", "attempts", b"attempts", "awaited_job_count", b"awaited_job_count", "batch_id", b"batch_id", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "estimated_cost", b"estimated_cost", "estimated_duration", b"estimated_duration", "estimated_wait", b"estimated_wait", "expire_time", b"expire_time", "generations", b"generations", "id", b"id", "kind", b"kind", "labels", b"labels", "max_attempts", b"max_attempts", "next_attempt_time", b"next_attempt_time", "on_unknown_submission", b"on_unknown_submission", "owner", b"owner", "priority", b"priority", "progress", b"progress", "queue_position", b"queue_position", "request_id", b"request_id", "result", b"result", "retention", b"retention", "schedule_time", b"schedule_time", "sequence", b"sequence", "spec", b"spec", "start_deadline", b"start_deadline", "start_time", b"start_time", "state", b"state", "template_id", b"template_id", "time_limit", b"time_limit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__queue_position: _TypeAlias = _typing.Literal["queue_position"]  # noqa: Y015
     _WhichOneofArgType__queue_position: _TypeAlias = _typing.Literal["_queue_position", b"_queue_position"]  # noqa: Y015
@@ -578,6 +596,10 @@ class Artifact(_message.Message):
     WIDTH_FIELD_NUMBER: _builtins.int
     HEIGHT_FIELD_NUMBER: _builtins.int
     DURATION_FIELD_NUMBER: _builtins.int
+    VIDEO_CODEC_FIELD_NUMBER: _builtins.int
+    AUDIO_CODEC_FIELD_NUMBER: _builtins.int
+    FRAME_RATE_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     role: Global___ArtifactRole.ValueType
     """What it is."""
     url: _builtins.str
@@ -592,9 +614,19 @@ class Artifact(_message.Message):
     """Width in pixels; unset: unknown, or not a picture."""
     height: _builtins.int
     """Height in pixels; unset: unknown, or not a picture."""
+    video_codec: _builtins.str
+    """How its picture is coded, for example "h264"; empty: unknown, or none."""
+    audio_codec: _builtins.str
+    """How its sound is coded, for example "aac"; empty: unknown, or none."""
+    frame_rate: _builtins.float
+    """Pictures in a second; unset: unknown, or a still."""
     @_builtins.property
     def duration(self) -> _duration_pb2.Duration:
         """How long it plays; unset: unknown, or a still."""
+
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """When the store that holds it may forget it; unset: unknown."""
 
     def __init__(
         self,
@@ -607,17 +639,25 @@ class Artifact(_message.Message):
         width: _builtins.int | None = ...,
         height: _builtins.int | None = ...,
         duration: _duration_pb2.Duration | None = ...,
+        video_codec: _builtins.str = ...,
+        audio_codec: _builtins.str = ...,
+        frame_rate: _builtins.float | None = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_height", b"_height", "_size_bytes", b"_size_bytes", "_width", b"_width", "duration", b"duration", "height", b"height", "size_bytes", b"size_bytes", "width", b"width"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_frame_rate", b"_frame_rate", "_height", b"_height", "_size_bytes", b"_size_bytes", "_width", b"_width", "duration", b"duration", "expire_time", b"expire_time", "frame_rate", b"frame_rate", "height", b"height", "size_bytes", b"size_bytes", "width", b"width"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_height", b"_height", "_size_bytes", b"_size_bytes", "_width", b"_width", "content_type", b"content_type", "duration", b"duration", "height", b"height", "role", b"role", "sha256", b"sha256", "size_bytes", b"size_bytes", "url", b"url", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_frame_rate", b"_frame_rate", "_height", b"_height", "_size_bytes", b"_size_bytes", "_width", b"_width", "audio_codec", b"audio_codec", "content_type", b"content_type", "duration", b"duration", "expire_time", b"expire_time", "frame_rate", b"frame_rate", "height", b"height", "role", b"role", "sha256", b"sha256", "size_bytes", b"size_bytes", "url", b"url", "video_codec", b"video_codec", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__frame_rate: _TypeAlias = _typing.Literal["frame_rate"]  # noqa: Y015
+    _WhichOneofArgType__frame_rate: _TypeAlias = _typing.Literal["_frame_rate", b"_frame_rate"]  # noqa: Y015
     _WhichOneofReturnType__height: _TypeAlias = _typing.Literal["height"]  # noqa: Y015
     _WhichOneofArgType__height: _TypeAlias = _typing.Literal["_height", b"_height"]  # noqa: Y015
     _WhichOneofReturnType__size_bytes: _TypeAlias = _typing.Literal["size_bytes"]  # noqa: Y015
     _WhichOneofArgType__size_bytes: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes"]  # noqa: Y015
     _WhichOneofReturnType__width: _TypeAlias = _typing.Literal["width"]  # noqa: Y015
     _WhichOneofArgType__width: _TypeAlias = _typing.Literal["_width", b"_width"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__frame_rate) -> _WhichOneofReturnType__frame_rate | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__height) -> _WhichOneofReturnType__height | None: ...
     @_typing.overload

@@ -63,6 +63,7 @@ class SubmitJobRequest(_message.Message):
     ON_UNKNOWN_SUBMISSION_FIELD_NUMBER: _builtins.int
     SCHEDULE_TIME_FIELD_NUMBER: _builtins.int
     EXPIRE_IF_NOT_STARTED_AFTER_FIELD_NUMBER: _builtins.int
+    TEMPLATE_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """The caller's own id of this request, 1 to 128 visible ASCII characters; best a UUID. A repeated request with the
     same id returns the job that the first one made, for at least as long as that job is kept. Empty: none.
@@ -79,6 +80,10 @@ class SubmitJobRequest(_message.Message):
     """Check everything and return the job as it would be; accept nothing."""
     on_unknown_submission: _job_pb2.UnknownSubmissionPolicy.ValueType
     """What happens when it cannot be known whether fal accepted a submit."""
+    template_id: _builtins.str
+    """A saved template; what the spec sets stands before what the template says. The spec may then leave required fields,
+    or even its kind, to the template. Empty: none.
+    """
     @_builtins.property
     def spec(self) -> _spec_pb2.JobSpec:
         """What it shall make. Required."""
@@ -121,10 +126,11 @@ class SubmitJobRequest(_message.Message):
         on_unknown_submission: _job_pb2.UnknownSubmissionPolicy.ValueType = ...,
         schedule_time: _timestamp_pb2.Timestamp | None = ...,
         expire_if_not_started_after: _duration_pb2.Duration | None = ...,
+        template_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max_attempts", b"_max_attempts", "_priority", b"_priority", "expire_if_not_started_after", b"expire_if_not_started_after", "max_attempts", b"max_attempts", "priority", b"priority", "retention", b"retention", "schedule_time", b"schedule_time", "spec", b"spec", "time_limit", b"time_limit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_attempts", b"_max_attempts", "_priority", b"_priority", "expire_if_not_started_after", b"expire_if_not_started_after", "hold", b"hold", "labels", b"labels", "max_attempts", b"max_attempts", "on_unknown_submission", b"on_unknown_submission", "owner", b"owner", "priority", b"priority", "request_id", b"request_id", "retention", b"retention", "schedule_time", b"schedule_time", "spec", b"spec", "time_limit", b"time_limit", "validate_only", b"validate_only"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_attempts", b"_max_attempts", "_priority", b"_priority", "expire_if_not_started_after", b"expire_if_not_started_after", "hold", b"hold", "labels", b"labels", "max_attempts", b"max_attempts", "on_unknown_submission", b"on_unknown_submission", "owner", b"owner", "priority", b"priority", "request_id", b"request_id", "retention", b"retention", "schedule_time", b"schedule_time", "spec", b"spec", "template_id", b"template_id", "time_limit", b"time_limit", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_attempts: _TypeAlias = _typing.Literal["max_attempts"]  # noqa: Y015
     _WhichOneofArgType__max_attempts: _TypeAlias = _typing.Literal["_max_attempts", b"_max_attempts"]  # noqa: Y015
@@ -183,7 +189,9 @@ class BatchSubmitRequest(_message.Message):
     """Accept the good items even when others are refused; those are named in failures."""
     @_builtins.property
     def jobs(self) -> _containers.RepeatedCompositeFieldContainer[Global___SubmitJobRequest]:
-        """1 to 1000 jobs. Their own request_id and validate_only must be unset."""
+        """1 to 1000 jobs. Their own request_id and validate_only must be unset. Together they may have at most 3000 different
+        owners and labels.
+        """
 
     def __init__(
         self,
@@ -485,10 +493,15 @@ class WatchJobRequest(_message.Message):
     JOB_ID_FIELD_NUMBER: _builtins.int
     AFTER_SEQUENCE_FIELD_NUMBER: _builtins.int
     HEARTBEAT_INTERVAL_FIELD_NUMBER: _builtins.int
+    INCLUDE_LOGS_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """The id of the job."""
     after_sequence: _builtins.int
     """The sequence of the last event received; 0: begin with a snapshot."""
+    include_logs: _builtins.bool
+    """Send the texts of the lines that the model writes. Otherwise an event tells that there was a line, but not what it
+    said: the numbers have no gaps either way.
+    """
     @_builtins.property
     def heartbeat_interval(self) -> _duration_pb2.Duration:
         """How long the stream may be silent before a heartbeat is sent: 5 s to 60 s; unset: 15 s."""
@@ -499,10 +512,11 @@ class WatchJobRequest(_message.Message):
         job_id: _builtins.str = ...,
         after_sequence: _builtins.int = ...,
         heartbeat_interval: _duration_pb2.Duration | None = ...,
+        include_logs: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["heartbeat_interval", b"heartbeat_interval"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_sequence", b"after_sequence", "heartbeat_interval", b"heartbeat_interval", "job_id", b"job_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_sequence", b"after_sequence", "heartbeat_interval", b"heartbeat_interval", "include_logs", b"include_logs", "job_id", b"job_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -523,10 +537,17 @@ class WatchJobResponse(_message.Message):
     LOG_FIELD_NUMBER: _builtins.int
     HEARTBEAT_FIELD_NUMBER: _builtins.int
     DRAINING_FIELD_NUMBER: _builtins.int
+    OMITTED_COUNT_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """The id of the job."""
     sequence: _builtins.int
-    """Its number, from 1, without gaps. Of a snapshot, a heartbeat and a draining: the newest one sent before it."""
+    """Its number, from 1, without gaps but for those that omitted_count counts. Of a snapshot, a heartbeat and a draining:
+    the newest one sent before it.
+    """
+    omitted_count: _builtins.int
+    """How many events right before this one were left out because the client reads too slowly: older progress and lines of
+    logs; changes of state never are.
+    """
     @_builtins.property
     def event_time(self) -> _timestamp_pb2.Timestamp:
         """When it happened."""
@@ -567,10 +588,11 @@ class WatchJobResponse(_message.Message):
         log: _event_pb2.Log | None = ...,
         heartbeat: _event_pb2.Heartbeat | None = ...,
         draining: _event_pb2.Draining | None = ...,
+        omitted_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["draining", b"draining", "event", b"event", "event_time", b"event_time", "heartbeat", b"heartbeat", "log", b"log", "progress", b"progress", "snapshot", b"snapshot", "state_change", b"state_change"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["draining", b"draining", "event", b"event", "event_time", b"event_time", "heartbeat", b"heartbeat", "job_id", b"job_id", "log", b"log", "progress", b"progress", "sequence", b"sequence", "snapshot", b"snapshot", "state_change", b"state_change"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["draining", b"draining", "event", b"event", "event_time", b"event_time", "heartbeat", b"heartbeat", "job_id", b"job_id", "log", b"log", "omitted_count", b"omitted_count", "progress", b"progress", "sequence", b"sequence", "snapshot", b"snapshot", "state_change", b"state_change"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["snapshot", "state_change", "progress", "log", "heartbeat", "draining"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
@@ -1004,10 +1026,13 @@ class WatchBatchRequest(_message.Message):
     BATCH_ID_FIELD_NUMBER: _builtins.int
     AFTER_SEQUENCE_FIELD_NUMBER: _builtins.int
     HEARTBEAT_INTERVAL_FIELD_NUMBER: _builtins.int
+    INCLUDE_LOGS_FIELD_NUMBER: _builtins.int
     batch_id: _builtins.str
     """The id of the batch."""
     after_sequence: _builtins.int
     """The sequence of the last event received; 0: begin with a snapshot."""
+    include_logs: _builtins.bool
+    """As in WatchJobRequest."""
     @_builtins.property
     def heartbeat_interval(self) -> _duration_pb2.Duration:
         """How long the stream may be silent before a heartbeat is sent: 5 s to 60 s; unset: 15 s."""
@@ -1018,10 +1043,11 @@ class WatchBatchRequest(_message.Message):
         batch_id: _builtins.str = ...,
         after_sequence: _builtins.int = ...,
         heartbeat_interval: _duration_pb2.Duration | None = ...,
+        include_logs: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["heartbeat_interval", b"heartbeat_interval"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_sequence", b"after_sequence", "batch_id", b"batch_id", "heartbeat_interval", b"heartbeat_interval"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_sequence", b"after_sequence", "batch_id", b"batch_id", "heartbeat_interval", b"heartbeat_interval", "include_logs", b"include_logs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1041,12 +1067,15 @@ class WatchBatchResponse(_message.Message):
     SNAPSHOT_FIELD_NUMBER: _builtins.int
     HEARTBEAT_FIELD_NUMBER: _builtins.int
     DRAINING_FIELD_NUMBER: _builtins.int
+    OMITTED_COUNT_FIELD_NUMBER: _builtins.int
     batch_id: _builtins.str
     """The id of the batch."""
     sequence: _builtins.int
-    """Its number in the batch's own sequence, from 1, without gaps. Of a snapshot, a heartbeat and a draining: the newest
-    one sent before it.
+    """Its number in the batch's own sequence, from 1, without gaps but for those that omitted_count counts. Of a snapshot,
+    a heartbeat and a draining: the newest one sent before it.
     """
+    omitted_count: _builtins.int
+    """As in WatchJobResponse."""
     @_builtins.property
     def batch(self) -> _job_pb2.Batch:
         """The batch right after it; unset in heartbeats and drainings."""
@@ -1082,16 +1111,131 @@ class WatchBatchResponse(_message.Message):
         snapshot: _event_pb2.BatchSnapshot | None = ...,
         heartbeat: _event_pb2.Heartbeat | None = ...,
         draining: _event_pb2.Draining | None = ...,
+        omitted_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "draining", b"draining", "event", b"event", "event_time", b"event_time", "heartbeat", b"heartbeat", "job_event", b"job_event", "snapshot", b"snapshot"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "batch_id", b"batch_id", "draining", b"draining", "event", b"event", "event_time", b"event_time", "heartbeat", b"heartbeat", "job_event", b"job_event", "sequence", b"sequence", "snapshot", b"snapshot"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "batch_id", b"batch_id", "draining", b"draining", "event", b"event", "event_time", b"event_time", "heartbeat", b"heartbeat", "job_event", b"job_event", "omitted_count", b"omitted_count", "sequence", b"sequence", "snapshot", b"snapshot"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["job_event", "snapshot", "heartbeat", "draining"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
 Global___WatchBatchResponse: _TypeAlias = WatchBatchResponse  # noqa: Y015
+
+@_typing.final
+class WatchJobsRequest(_message.Message):
+    """Which jobs, and from where."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class LabelsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    OWNER_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    AFTER_SEQUENCE_FIELD_NUMBER: _builtins.int
+    HEARTBEAT_INTERVAL_FIELD_NUMBER: _builtins.int
+    owner: _builtins.str
+    """Only jobs of this owner; empty: all."""
+    after_sequence: _builtins.int
+    """The sequence of the last event received; 0: begin with a snapshot."""
+    @_builtins.property
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Only jobs that have all these labels."""
+
+    @_builtins.property
+    def heartbeat_interval(self) -> _duration_pb2.Duration:
+        """How long the stream may be silent before a heartbeat is sent: 5 s to 60 s; unset: 15 s."""
+
+    def __init__(
+        self,
+        *,
+        owner: _builtins.str = ...,
+        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        after_sequence: _builtins.int = ...,
+        heartbeat_interval: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["heartbeat_interval", b"heartbeat_interval"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_sequence", b"after_sequence", "heartbeat_interval", b"heartbeat_interval", "labels", b"labels", "owner", b"owner"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchJobsRequest: _TypeAlias = WatchJobsRequest  # noqa: Y015
+
+@_typing.final
+class WatchJobsResponse(_message.Message):
+    """One event of a job of the tenant."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    EVENT_TIME_FIELD_NUMBER: _builtins.int
+    JOB_EVENT_FIELD_NUMBER: _builtins.int
+    SNAPSHOT_FIELD_NUMBER: _builtins.int
+    HEARTBEAT_FIELD_NUMBER: _builtins.int
+    DRAINING_FIELD_NUMBER: _builtins.int
+    sequence: _builtins.int
+    """Its number in the tenant's own sequence; it rises, with gaps where events of other jobs stand. Of a snapshot, a
+    heartbeat and a draining: all up to it has been sent.
+    """
+    @_builtins.property
+    def event_time(self) -> _timestamp_pb2.Timestamp:
+        """When it happened."""
+
+    @_builtins.property
+    def job_event(self) -> Global___WatchJobResponse:
+        """What happened to a job, under the job's own sequence."""
+
+    @_builtins.property
+    def snapshot(self) -> _event_pb2.JobsSnapshot:
+        """The newest jobs as they stand."""
+
+    @_builtins.property
+    def heartbeat(self) -> _event_pb2.Heartbeat:
+        """Nothing happened for a while."""
+
+    @_builtins.property
+    def draining(self) -> _event_pb2.Draining:
+        """This server is about to stop."""
+
+    def __init__(
+        self,
+        *,
+        sequence: _builtins.int = ...,
+        event_time: _timestamp_pb2.Timestamp | None = ...,
+        job_event: Global___WatchJobResponse | None = ...,
+        snapshot: _event_pb2.JobsSnapshot | None = ...,
+        heartbeat: _event_pb2.Heartbeat | None = ...,
+        draining: _event_pb2.Draining | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["draining", b"draining", "event", b"event", "event_time", b"event_time", "heartbeat", b"heartbeat", "job_event", b"job_event", "snapshot", b"snapshot"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["draining", b"draining", "event", b"event", "event_time", b"event_time", "heartbeat", b"heartbeat", "job_event", b"job_event", "sequence", b"sequence", "snapshot", b"snapshot"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["job_event", "snapshot", "heartbeat", "draining"]  # noqa: Y015
+    _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
+
+Global___WatchJobsResponse: _TypeAlias = WatchJobsResponse  # noqa: Y015
 
 @_typing.final
 class CancelBatchRequest(_message.Message):

@@ -111,6 +111,11 @@ class JobServiceStub:
                 request_serializer=segue_dot_v1_dot_job__service__pb2.WatchBatchRequest.SerializeToString,
                 response_deserializer=segue_dot_v1_dot_job__service__pb2.WatchBatchResponse.FromString,
                 _registered_method=True)
+        self.WatchJobs = channel.unary_stream(
+                '/segue.v1.JobService/WatchJobs',
+                request_serializer=segue_dot_v1_dot_job__service__pb2.WatchJobsRequest.SerializeToString,
+                response_deserializer=segue_dot_v1_dot_job__service__pb2.WatchJobsResponse.FromString,
+                _registered_method=True)
         self.CancelBatch = channel.unary_unary(
                 '/segue.v1.JobService/CancelBatch',
                 request_serializer=segue_dot_v1_dot_job__service__pb2.CancelBatchRequest.SerializeToString,
@@ -269,6 +274,18 @@ class JobServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchJobs(self, request, context):
+        """Streams what happens to the jobs of the caller's tenant that a filter finds, under one sequence of the tenant, from
+        a bounded log: made for dashboards. A snapshot with the newest jobs first, or with after_sequence the missed events;
+        it has no end of its own. Logs of models are not in it.
+
+        Errors: INVALID_ARGUMENT: mend the named fields. UNAVAILABLE / DRAINING: open it again elsewhere, after the last
+        sequence.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CancelBatch(self, request, context):
         """Cancels every job of a batch that has not ended.
 
@@ -350,6 +367,11 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.WatchBatch,
                     request_deserializer=segue_dot_v1_dot_job__service__pb2.WatchBatchRequest.FromString,
                     response_serializer=segue_dot_v1_dot_job__service__pb2.WatchBatchResponse.SerializeToString,
+            ),
+            'WatchJobs': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchJobs,
+                    request_deserializer=segue_dot_v1_dot_job__service__pb2.WatchJobsRequest.FromString,
+                    response_serializer=segue_dot_v1_dot_job__service__pb2.WatchJobsResponse.SerializeToString,
             ),
             'CancelBatch': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelBatch,
@@ -742,6 +764,33 @@ class JobService:
             '/segue.v1.JobService/WatchBatch',
             segue_dot_v1_dot_job__service__pb2.WatchBatchRequest.SerializeToString,
             segue_dot_v1_dot_job__service__pb2.WatchBatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchJobs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/segue.v1.JobService/WatchJobs',
+            segue_dot_v1_dot_job__service__pb2.WatchJobsRequest.SerializeToString,
+            segue_dot_v1_dot_job__service__pb2.WatchJobsResponse.FromString,
             options,
             channel_credentials,
             insecure,

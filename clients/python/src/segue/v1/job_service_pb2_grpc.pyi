@@ -125,6 +125,14 @@ class JobServiceStub:
 
     Errors: as WatchJob; NOT_FOUND / BATCH_NOT_FOUND: there is no such batch.
     """
+    WatchJobs: _grpc.UnaryStreamMultiCallable[_job_service_pb2.WatchJobsRequest, _job_service_pb2.WatchJobsResponse]
+    """Streams what happens to the jobs of the caller's tenant that a filter finds, under one sequence of the tenant, from
+    a bounded log: made for dashboards. A snapshot with the newest jobs first, or with after_sequence the missed events;
+    it has no end of its own. Logs of models are not in it.
+
+    Errors: INVALID_ARGUMENT: mend the named fields. UNAVAILABLE / DRAINING: open it again elsewhere, after the last
+    sequence.
+    """
     CancelBatch: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.CancelBatchRequest, _job_service_pb2.CancelBatchResponse]
     """Cancels every job of a batch that has not ended.
 
@@ -227,6 +235,14 @@ class JobServiceAsyncStub(JobServiceStub):
     has ended.
 
     Errors: as WatchJob; NOT_FOUND / BATCH_NOT_FOUND: there is no such batch.
+    """
+    WatchJobs: _aio.UnaryStreamMultiCallable[_job_service_pb2.WatchJobsRequest, _job_service_pb2.WatchJobsResponse]  # type: ignore[assignment]
+    """Streams what happens to the jobs of the caller's tenant that a filter finds, under one sequence of the tenant, from
+    a bounded log: made for dashboards. A snapshot with the newest jobs first, or with after_sequence the missed events;
+    it has no end of its own. Logs of models are not in it.
+
+    Errors: INVALID_ARGUMENT: mend the named fields. UNAVAILABLE / DRAINING: open it again elsewhere, after the last
+    sequence.
     """
     CancelBatch: _aio.UnaryUnaryMultiCallable[_job_service_pb2.CancelBatchRequest, _job_service_pb2.CancelBatchResponse]  # type: ignore[assignment]
     """Cancels every job of a batch that has not ended.
@@ -411,6 +427,20 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         has ended.
 
         Errors: as WatchJob; NOT_FOUND / BATCH_NOT_FOUND: there is no such batch.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchJobs(
+        self,
+        request: _job_service_pb2.WatchJobsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_job_service_pb2.WatchJobsResponse], _abc.AsyncIterator[_job_service_pb2.WatchJobsResponse]]:
+        """Streams what happens to the jobs of the caller's tenant that a filter finds, under one sequence of the tenant, from
+        a bounded log: made for dashboards. A snapshot with the newest jobs first, or with after_sequence the missed events;
+        it has no end of its own. Logs of models are not in it.
+
+        Errors: INVALID_ARGUMENT: mend the named fields. UNAVAILABLE / DRAINING: open it again elsewhere, after the last
+        sequence.
         """
 
     @_abc_1.abstractmethod

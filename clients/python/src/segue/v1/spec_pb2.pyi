@@ -213,6 +213,11 @@ class TransitionSpec(_message.Message):
     AUDIO_URL_FIELD_NUMBER: _builtins.int
     MUSIC_FIELD_NUMBER: _builtins.int
     VOICEOVER_FIELD_NUMBER: _builtins.int
+    RESOLUTION_FIELD_NUMBER: _builtins.int
+    SEED_FIELD_NUMBER: _builtins.int
+    GENERATE_AUDIO_FIELD_NUMBER: _builtins.int
+    THUMBNAIL_FIELD_NUMBER: _builtins.int
+    PROBE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """A name for people; at most 200 characters."""
     front_image_url: _builtins.str
@@ -226,16 +231,28 @@ class TransitionSpec(_message.Message):
     negative_prompt: _builtins.str
     """What shall not be seen; at most 2500 characters. Empty: the model's own default."""
     aspect_ratio: _builtins.str
-    """"16:9", "9:16" or "1:1", for models that take it; others follow the first image."""
+    """For example "16:9", "9:16" or "1:1", for models that take it; others follow the first image."""
     cfg_scale: _builtins.float
     """How closely the model follows the prompt, 0 to 1; unset: the model's own default."""
     model: _builtins.str
     """The fal endpoint. Empty: fal-ai/kling-video/v2.1/pro/image-to-video."""
     audio_url: _builtins.str
     """A sound track: an https (or http) URL or a data: URI of an audio file."""
+    resolution: _builtins.str
+    """For example "720p", for models that take it; empty: the model's own default."""
+    seed: _builtins.int
+    """For models that take it: the same seed and inputs make nearly the same video."""
+    generate_audio: _builtins.bool
+    """Whether the model makes sound of its own, for models that can; unset: the model's own default."""
+    thumbnail: _builtins.bool
+    """Add a still picture of the video to the result."""
+    probe: _builtins.bool
+    """Look into the file and tell its length, size, codecs and checksum also when nothing else asks for it."""
     @_builtins.property
     def video_length(self) -> _duration_pb2.Duration:
-        """How long the video shall be: 5 s (the default) or 10 s."""
+        """How long the video shall be, one of the model's own lengths (the default model: 5 s or 10 s; see
+        GetCapabilities). Unset: the model's default.
+        """
 
     @_builtins.property
     def subtitles(self) -> Global___Subtitles:
@@ -266,14 +283,28 @@ class TransitionSpec(_message.Message):
         audio_url: _builtins.str = ...,
         music: Global___Music | None = ...,
         voiceover: Global___Voiceover | None = ...,
+        resolution: _builtins.str = ...,
+        seed: _builtins.int | None = ...,
+        generate_audio: _builtins.bool | None = ...,
+        thumbnail: _builtins.bool = ...,
+        probe: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_cfg_scale", b"_cfg_scale", "cfg_scale", b"cfg_scale", "music", b"music", "subtitles", b"subtitles", "video_length", b"video_length", "voiceover", b"voiceover"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cfg_scale", b"_cfg_scale", "_generate_audio", b"_generate_audio", "_seed", b"_seed", "cfg_scale", b"cfg_scale", "generate_audio", b"generate_audio", "music", b"music", "seed", b"seed", "subtitles", b"subtitles", "video_length", b"video_length", "voiceover", b"voiceover"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cfg_scale", b"_cfg_scale", "aspect_ratio", b"aspect_ratio", "audio_url", b"audio_url", "cfg_scale", b"cfg_scale", "front_image_url", b"front_image_url", "model", b"model", "music", b"music", "name", b"name", "negative_prompt", b"negative_prompt", "prompt", b"prompt", "subtitles", b"subtitles", "tail_image_url", b"tail_image_url", "transition_type", b"transition_type", "video_length", b"video_length", "voiceover", b"voiceover"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cfg_scale", b"_cfg_scale", "_generate_audio", b"_generate_audio", "_seed", b"_seed", "aspect_ratio", b"aspect_ratio", "audio_url", b"audio_url", "cfg_scale", b"cfg_scale", "front_image_url", b"front_image_url", "generate_audio", b"generate_audio", "model", b"model", "music", b"music", "name", b"name", "negative_prompt", b"negative_prompt", "probe", b"probe", "prompt", b"prompt", "resolution", b"resolution", "seed", b"seed", "subtitles", b"subtitles", "tail_image_url", b"tail_image_url", "thumbnail", b"thumbnail", "transition_type", b"transition_type", "video_length", b"video_length", "voiceover", b"voiceover"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cfg_scale: _TypeAlias = _typing.Literal["cfg_scale"]  # noqa: Y015
     _WhichOneofArgType__cfg_scale: _TypeAlias = _typing.Literal["_cfg_scale", b"_cfg_scale"]  # noqa: Y015
+    _WhichOneofReturnType__generate_audio: _TypeAlias = _typing.Literal["generate_audio"]  # noqa: Y015
+    _WhichOneofArgType__generate_audio: _TypeAlias = _typing.Literal["_generate_audio", b"_generate_audio"]  # noqa: Y015
+    _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
+    _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__cfg_scale) -> _WhichOneofReturnType__cfg_scale | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__generate_audio) -> _WhichOneofReturnType__generate_audio | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
 
 Global___TransitionSpec: _TypeAlias = TransitionSpec  # noqa: Y015
 
@@ -287,15 +318,18 @@ class Subtitles(_message.Message):
     STYLE_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
     CUES_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
     enabled: _builtins.bool
     """Whether subtitles are wanted at all."""
     style: _builtins.str
     """The name of a style; empty: the default style."""
     position: Global___SubtitlePosition.ValueType
     """Where the text stands."""
+    language: _builtins.str
+    """The language of the texts as a BCP 47 tag; empty: unknown. It helps to break lines and to choose forms of letters."""
     @_builtins.property
     def cues(self) -> _containers.RepeatedCompositeFieldContainer[Global___SubtitleCue]:
-        """The texts and their times, in order."""
+        """The texts and their times, in order. In a script video they may be left out: they are then made from the script."""
 
     def __init__(
         self,
@@ -304,10 +338,11 @@ class Subtitles(_message.Message):
         style: _builtins.str = ...,
         position: Global___SubtitlePosition.ValueType = ...,
         cues: _abc.Iterable[Global___SubtitleCue] | None = ...,
+        language: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cues", b"cues", "enabled", b"enabled", "position", b"position", "style", b"style"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cues", b"cues", "enabled", b"enabled", "language", b"language", "position", b"position", "style", b"style"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -356,22 +391,26 @@ class Music(_message.Message):
     ENABLED_FIELD_NUMBER: _builtins.int
     TYPE_FIELD_NUMBER: _builtins.int
     PROMPT_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
     enabled: _builtins.bool
     """Whether music is wanted at all."""
     type: _builtins.str
     """The kind of music, for example "ambient" or "upbeat"."""
     prompt: _builtins.str
     """A description for the music model; empty: made from the type."""
+    model: _builtins.str
+    """The fal endpoint that makes it; empty: the default (see GetCapabilities)."""
     def __init__(
         self,
         *,
         enabled: _builtins.bool = ...,
         type: _builtins.str = ...,
         prompt: _builtins.str = ...,
+        model: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["enabled", b"enabled", "prompt", b"prompt", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["enabled", b"enabled", "model", b"model", "prompt", b"prompt", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -386,22 +425,30 @@ class Voiceover(_message.Message):
     ENABLED_FIELD_NUMBER: _builtins.int
     VOICE_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
+    PROVIDER_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
     enabled: _builtins.bool
     """Whether a voice-over is wanted at all."""
     voice: _builtins.str
     """The name of the voice; empty: the voice model's default."""
     text: _builtins.str
     """What is said."""
+    provider: _builtins.str
+    """Who speaks: "elevenlabs", "google", "minimax" or "kokoro"; empty: the default (see GetCapabilities)."""
+    language: _builtins.str
+    """The language of the text as a BCP 47 tag, for example "en" or "pt-BR". Empty: "en"."""
     def __init__(
         self,
         *,
         enabled: _builtins.bool = ...,
         voice: _builtins.str = ...,
         text: _builtins.str = ...,
+        provider: _builtins.str = ...,
+        language: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["enabled", b"enabled", "text", b"text", "voice", b"voice"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["enabled", b"enabled", "language", b"language", "provider", b"provider", "text", b"text", "voice", b"voice"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -418,10 +465,13 @@ class CompositionSpec(_message.Message):
     AUDIO_URL_FIELD_NUMBER: _builtins.int
     CROSSFADE_FIELD_NUMBER: _builtins.int
     SUBTITLES_FIELD_NUMBER: _builtins.int
+    PLATFORM_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """A name for people; at most 200 characters."""
     audio_url: _builtins.str
     """A sound track: an https (or http) URL or a data: URI of an audio file."""
+    platform: Global___Platform.ValueType
+    """Where it will be shown; decides shape and size. Unset: those of the first clip."""
     @_builtins.property
     def clips(self) -> _containers.RepeatedCompositeFieldContainer[Global___Clip]:
         """The parts, in order."""
@@ -442,10 +492,11 @@ class CompositionSpec(_message.Message):
         audio_url: _builtins.str = ...,
         crossfade: _duration_pb2.Duration | None = ...,
         subtitles: Global___Subtitles | None = ...,
+        platform: Global___Platform.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["crossfade", b"crossfade", "subtitles", b"subtitles"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_url", b"audio_url", "clips", b"clips", "crossfade", b"crossfade", "name", b"name", "subtitles", b"subtitles"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_url", b"audio_url", "clips", b"clips", "crossfade", b"crossfade", "name", b"name", "platform", b"platform", "subtitles", b"subtitles"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -460,7 +511,7 @@ class Clip(_message.Message):
     JOB_ID_FIELD_NUMBER: _builtins.int
     VIDEO_URL_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
-    """A job whose result is a video. It may still be running."""
+    """A job whose result is a video. It may still be running: the composition starts when it has ended."""
     video_url: _builtins.str
     """An https (or http) URL of a video."""
     def __init__(
@@ -495,6 +546,12 @@ class ScriptVideoSpec(_message.Message):
     VOICE_NAME_FIELD_NUMBER: _builtins.int
     BACKGROUND_MUSIC_URL_FIELD_NUMBER: _builtins.int
     TEMPLATE_ID_FIELD_NUMBER: _builtins.int
+    ASPECT_RATIO_FIELD_NUMBER: _builtins.int
+    SUBTITLES_FIELD_NUMBER: _builtins.int
+    MUSIC_FIELD_NUMBER: _builtins.int
+    IMAGE_MODEL_FIELD_NUMBER: _builtins.int
+    IMAGE_STYLE_FIELD_NUMBER: _builtins.int
+    SCRIPT_MODEL_FIELD_NUMBER: _builtins.int
     script_id: _builtins.str
     """The caller's own id of the script."""
     title: _builtins.str
@@ -512,10 +569,26 @@ class ScriptVideoSpec(_message.Message):
     background_music_url: _builtins.str
     """Music under the speech: an https (or http) URL or a data: URI of an audio file."""
     template_id: _builtins.str
-    """A saved template whose values stand where this spec is silent."""
+    """A saved template whose values stand where this spec is silent; the same as SubmitJobRequest.template_id."""
+    aspect_ratio: _builtins.str
+    """Another shape than the platform's usual one: "16:9", "9:16", "4:5" or "1:1". INSTAGRAM takes 4:5 and 9:16."""
+    image_model: _builtins.str
+    """The fal endpoint that makes the images; empty: the default (see GetCapabilities)."""
+    image_style: _builtins.str
+    """How the images look, for example "watercolour"; added to each prompt. At most 500 characters."""
+    script_model: _builtins.str
+    """A fal endpoint of a language model that writes the prompts of the images; empty: they are made from the script."""
     @_builtins.property
     def video_length(self) -> _duration_pb2.Duration:
         """How long the video shall be; unset: as long as the speech."""
+
+    @_builtins.property
+    def subtitles(self) -> Global___Subtitles:
+        """Subtitles burned into the video; without cues they are made from the script."""
+
+    @_builtins.property
+    def music(self) -> Global___Music:
+        """Generated music under the speech; not together with background_music_url."""
 
     def __init__(
         self,
@@ -530,10 +603,16 @@ class ScriptVideoSpec(_message.Message):
         voice_name: _builtins.str = ...,
         background_music_url: _builtins.str = ...,
         template_id: _builtins.str = ...,
+        aspect_ratio: _builtins.str = ...,
+        subtitles: Global___Subtitles | None = ...,
+        music: Global___Music | None = ...,
+        image_model: _builtins.str = ...,
+        image_style: _builtins.str = ...,
+        script_model: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["video_length", b"video_length"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["music", b"music", "subtitles", b"subtitles", "video_length", b"video_length"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["background_music_url", b"background_music_url", "language", b"language", "platform", b"platform", "script_content", b"script_content", "script_id", b"script_id", "template_id", b"template_id", "title", b"title", "video_length", b"video_length", "voice_name", b"voice_name", "voice_provider", b"voice_provider"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aspect_ratio", b"aspect_ratio", "background_music_url", b"background_music_url", "image_model", b"image_model", "image_style", b"image_style", "language", b"language", "music", b"music", "platform", b"platform", "script_content", b"script_content", "script_id", b"script_id", "script_model", b"script_model", "subtitles", b"subtitles", "template_id", b"template_id", "title", b"title", "video_length", b"video_length", "voice_name", b"voice_name", "voice_provider", b"voice_provider"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -352,6 +352,10 @@ class GetCapabilitiesResponse(_message.Message):
     TRANSITION_MODELS_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
     DEFAULTS_FIELD_NUMBER: _builtins.int
+    VOICE_PROVIDERS_FIELD_NUMBER: _builtins.int
+    SUBTITLE_STYLES_FIELD_NUMBER: _builtins.int
+    MUSIC_MODELS_FIELD_NUMBER: _builtins.int
+    IMAGE_MODELS_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     """The version of the server."""
     @_builtins.property
@@ -370,6 +374,22 @@ class GetCapabilitiesResponse(_message.Message):
     def defaults(self) -> Global___Defaults:
         """What it takes where a request is silent."""
 
+    @_builtins.property
+    def voice_providers(self) -> _containers.RepeatedCompositeFieldContainer[Global___VoiceProvider]:
+        """Who can speak."""
+
+    @_builtins.property
+    def subtitle_styles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The names of the styles of subtitles; the first is the default."""
+
+    @_builtins.property
+    def music_models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The fal endpoints for music; the first is the default."""
+
+    @_builtins.property
+    def image_models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The fal endpoints for the images of script videos; the first is the default."""
+
     def __init__(
         self,
         *,
@@ -378,14 +398,56 @@ class GetCapabilitiesResponse(_message.Message):
         transition_models: _abc.Iterable[Global___TransitionModel] | None = ...,
         limits: Global___Limits | None = ...,
         defaults: Global___Defaults | None = ...,
+        voice_providers: _abc.Iterable[Global___VoiceProvider] | None = ...,
+        subtitle_styles: _abc.Iterable[_builtins.str] | None = ...,
+        music_models: _abc.Iterable[_builtins.str] | None = ...,
+        image_models: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["defaults", b"defaults", "limits", b"limits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["defaults", b"defaults", "kinds", b"kinds", "limits", b"limits", "transition_models", b"transition_models", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["defaults", b"defaults", "image_models", b"image_models", "kinds", b"kinds", "limits", b"limits", "music_models", b"music_models", "subtitle_styles", b"subtitle_styles", "transition_models", b"transition_models", "version", b"version", "voice_providers", b"voice_providers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetCapabilitiesResponse: _TypeAlias = GetCapabilitiesResponse  # noqa: Y015
+
+@_typing.final
+class VoiceProvider(_message.Message):
+    """Someone who can speak."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    ENDPOINTS_FIELD_NUMBER: _builtins.int
+    LANGUAGES_FIELD_NUMBER: _builtins.int
+    DEFAULT_VOICE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The name that a spec gives."""
+    default_voice: _builtins.str
+    """The voice taken where a spec names none."""
+    @_builtins.property
+    def endpoints(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The fal endpoints behind it."""
+
+    @_builtins.property
+    def languages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The languages it speaks as BCP 47 tags; none: many, chosen by the model."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        endpoints: _abc.Iterable[_builtins.str] | None = ...,
+        languages: _abc.Iterable[_builtins.str] | None = ...,
+        default_voice: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["default_voice", b"default_voice", "endpoints", b"endpoints", "languages", b"languages", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VoiceProvider: _TypeAlias = VoiceProvider  # noqa: Y015
 
 @_typing.final
 class TransitionModel(_message.Message):
@@ -396,8 +458,22 @@ class TransitionModel(_message.Message):
     ENDPOINT_FIELD_NUMBER: _builtins.int
     VIDEO_LENGTHS_FIELD_NUMBER: _builtins.int
     ASPECT_RATIOS_FIELD_NUMBER: _builtins.int
+    RESOLUTIONS_FIELD_NUMBER: _builtins.int
+    TAKES_GENERATE_AUDIO_FIELD_NUMBER: _builtins.int
+    TAKES_SEED_FIELD_NUMBER: _builtins.int
+    TAKES_CFG_SCALE_FIELD_NUMBER: _builtins.int
+    TAKES_NEGATIVE_PROMPT_FIELD_NUMBER: _builtins.int
+    ESTIMATED_COST_FIELD_NUMBER: _builtins.int
     endpoint: _builtins.str
     """The fal endpoint."""
+    takes_generate_audio: _builtins.bool
+    """Whether it can make sound of its own."""
+    takes_seed: _builtins.bool
+    """Whether it takes a seed."""
+    takes_cfg_scale: _builtins.bool
+    """Whether it takes cfg_scale."""
+    takes_negative_prompt: _builtins.bool
+    """Whether it takes a negative prompt."""
     @_builtins.property
     def video_lengths(self) -> _containers.RepeatedCompositeFieldContainer[_duration_pb2.Duration]:
         """The lengths it can make."""
@@ -406,16 +482,30 @@ class TransitionModel(_message.Message):
     def aspect_ratios(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The aspect ratios it takes; none: it follows the first image."""
 
+    @_builtins.property
+    def resolutions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The resolutions it takes; none: it has no choice."""
+
+    @_builtins.property
+    def estimated_cost(self) -> _job_pb2.Money:
+        """What its default length probably costs; unset: unknown."""
+
     def __init__(
         self,
         *,
         endpoint: _builtins.str = ...,
         video_lengths: _abc.Iterable[_duration_pb2.Duration] | None = ...,
         aspect_ratios: _abc.Iterable[_builtins.str] | None = ...,
+        resolutions: _abc.Iterable[_builtins.str] | None = ...,
+        takes_generate_audio: _builtins.bool = ...,
+        takes_seed: _builtins.bool = ...,
+        takes_cfg_scale: _builtins.bool = ...,
+        takes_negative_prompt: _builtins.bool = ...,
+        estimated_cost: _job_pb2.Money | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["estimated_cost", b"estimated_cost"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aspect_ratios", b"aspect_ratios", "endpoint", b"endpoint", "video_lengths", b"video_lengths"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aspect_ratios", b"aspect_ratios", "endpoint", b"endpoint", "estimated_cost", b"estimated_cost", "resolutions", b"resolutions", "takes_cfg_scale", b"takes_cfg_scale", "takes_generate_audio", b"takes_generate_audio", "takes_negative_prompt", b"takes_negative_prompt", "takes_seed", b"takes_seed", "video_lengths", b"video_lengths"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -482,12 +572,15 @@ class Defaults(_message.Message):
     RETENTION_FIELD_NUMBER: _builtins.int
     ATTEMPTS_FIELD_NUMBER: _builtins.int
     TRANSITION_MODEL_FIELD_NUMBER: _builtins.int
+    VOICE_PROVIDER_FIELD_NUMBER: _builtins.int
     priority: _builtins.int
     """The priority."""
     attempts: _builtins.int
     """The attempts."""
     transition_model: _builtins.str
     """The model of transitions."""
+    voice_provider: _builtins.str
+    """Who speaks."""
     @_builtins.property
     def time_limit(self) -> _duration_pb2.Duration:
         """The time limit."""
@@ -504,10 +597,11 @@ class Defaults(_message.Message):
         retention: _duration_pb2.Duration | None = ...,
         attempts: _builtins.int = ...,
         transition_model: _builtins.str = ...,
+        voice_provider: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["retention", b"retention", "time_limit", b"time_limit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "priority", b"priority", "retention", b"retention", "time_limit", b"time_limit", "transition_model", b"transition_model"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "priority", b"priority", "retention", b"retention", "time_limit", b"time_limit", "transition_model", b"transition_model", "voice_provider", b"voice_provider"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
