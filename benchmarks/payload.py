@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from core.events.event import ProgressMade
-from core.events.follow import Snapshot
+from core.events.feed import Snapshot
 from core.job import DEFAULT_TENANT, JobId, JobState, Progress
 from core.store.records import new_job
 from segue.v1 import job_service_pb2, spec_pb2

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +10,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from core.store.connection import connect
+from core.tasks import ended
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -42,9 +42,7 @@ class RedisProbe:
     async def close(self) -> None:
         """Stop asking."""
         if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await ended(self._task)
         await self._redis.aclose()
 
     async def answered(self) -> None:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from core.events.follow import RECHECK
-from core.events.hub import Hub
-from core.store.jobs import JobStore
+from core.events.hub import RECHECK, Hub
+from core.store.feeds import JobFeed
 from server.app import serving
 from server.settings import Settings
 from tests.chaos.watching import Heard, Writer, assert_all_complete, stack_of, stubs
@@ -112,7 +111,7 @@ def no_log_read() -> Iterator[None]:
         return []
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(JobStore, "events", nothing)
+        patch.setattr(JobFeed, "events", nothing)
         yield
 
 

@@ -22,7 +22,8 @@ from core.job import DEFAULT_TENANT, JobId, JobKind, Submission
 from core.settings import StoreSettings
 from core.store.attempts import AttemptKey, AttemptStore, KindRule, Outcome, Policy
 from core.store.connection import connect
-from core.store.jobs import PAGE, JobStore
+from core.store.feeds import PAGE, JobFeed
+from core.store.jobs import JobStore
 from devstack.settings import Settings
 from devstack.stack import Stack
 from segue.v1.job_service_pb2 import WatchJobRequest
@@ -123,8 +124,9 @@ class Writer:
     async def log_of(self, job: Job) -> dict[int, Event]:
         """Return the whole log of a job, by sequence; its acceptance (1) is in no log."""
         log: dict[int, Event] = {}
+        feed = JobFeed(self._store, self.redis, job.tenant, job.id)
         while True:
-            page = await self._store.events(job.tenant, job.id, after=max(log, default=1))
+            page = await feed.events(after=max(log, default=1))
             log |= {event.sequence: event for event in page}
             if len(page) < PAGE:
                 return log

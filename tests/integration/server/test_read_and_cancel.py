@@ -139,7 +139,7 @@ async def test_a_token_is_only_good_with_its_filters(jobs: JobServiceAsyncStub) 
 
 async def test_methods_of_later_say_so(jobs: JobServiceAsyncStub, system: SystemServiceAsyncStub) -> None:
     for call in (
-        jobs.WatchBatch(pb.WatchBatchRequest()).read(),
+        jobs.WatchJobs(pb.WatchJobsRequest()).read(),
         system.ListWorkers(system_service_pb2.ListWorkersRequest()),
     ):
         refusal = await refused(call)
