@@ -24,6 +24,10 @@ from core.errors import (
     RequestIdReusedError,
     SegueError,
     StoreUnavailableError,
+    TemplateChangedError,
+    TemplateExistsError,
+    TemplateNotFoundError,
+    TooManyTemplatesError,
 )
 from server.errors import MalformedRequestError
 
@@ -56,6 +60,10 @@ STATUS: Final[Mapping[type[SegueError], grpc.StatusCode]] = {
     JobNotHeldError: grpc.StatusCode.FAILED_PRECONDITION,
     JobNotFinishedError: grpc.StatusCode.FAILED_PRECONDITION,
     RequestIdReusedError: grpc.StatusCode.FAILED_PRECONDITION,
+    TemplateNotFoundError: grpc.StatusCode.NOT_FOUND,
+    TemplateExistsError: grpc.StatusCode.ALREADY_EXISTS,
+    TemplateChangedError: grpc.StatusCode.ABORTED,
+    TooManyTemplatesError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     NotImplementedYetError: grpc.StatusCode.UNIMPLEMENTED,
     StoreUnavailableError: grpc.StatusCode.UNAVAILABLE,
     DrainingError: grpc.StatusCode.UNAVAILABLE,
@@ -66,6 +74,7 @@ STATUS: Final[Mapping[type[SegueError], grpc.StatusCode]] = {
 _RESOURCES: Final[Mapping[type[SegueError], tuple[str, str]]] = {
     JobNotFoundError: ("segue.v1.Job", "job_id"),
     BatchNotFoundError: ("segue.v1.Batch", "batch_id"),
+    TemplateNotFoundError: ("segue.v1.Template", "template_id"),
 }
 
 
