@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import signal
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -28,6 +29,9 @@ Report: TypeAlias = "Callable[[float], Awaitable[None]]"
 
 #: Bytes of ffmpeg's own words that are kept: what filters measure stands at their end.
 _STDERR_KEPT: Final = 64 * 1024
+
+#: How FFmpeg, x264 and the libraries in C++ say it.
+_OUT_OF_MEMORY: Final = re.compile(r"Cannot allocate memory|malloc of size \d+ failed|bad_alloc")
 
 _MICROSECONDS: Final = 1_000_000
 
@@ -103,7 +107,7 @@ class Ffmpeg:
         """Say for people why ffmpeg ended with *code*."""
         if code == -signal.SIGXFSZ:
             return f"The media would be larger than {self._limits.output_bytes} bytes."
-        if "Cannot allocate memory" in stderr or "bad_alloc" in stderr:
+        if _OUT_OF_MEMORY.search(stderr):
             return f"The work on the media needs more than {self._limits.memory_bytes} bytes of memory."
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"failed with exit code {code}"
         return f"ffmpeg {how}."
