@@ -84,6 +84,30 @@ class RequestIdReusedError(SegueError):
     reason = "REQUEST_ID_REUSED"
 
 
+class TemplateNotFoundError(SegueError):
+    """There is no such template."""
+
+    reason = "TEMPLATE_NOT_FOUND"
+
+
+class TemplateExistsError(SegueError):
+    """There is another template of that id."""
+
+    reason = "TEMPLATE_EXISTS"
+
+
+class TemplateChangedError(SegueError):
+    """Somebody has changed the template since that revision; read it again."""
+
+    reason = "TEMPLATE_CHANGED"
+
+
+class TooManyTemplatesError(SegueError):
+    """There are as many templates as there may be; delete some."""
+
+    reason = "TOO_MANY_TEMPLATES"
+
+
 class NotImplementedYetError(SegueError):
     """This server does not offer that yet."""
 

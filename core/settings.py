@@ -61,30 +61,39 @@ AnySettings = TypeVar("AnySettings", bound=ProcessSettings)
 
 
 def read_settings(
-    settings: type[AnySettings], *, program: str, summary: str, arguments: Sequence[str] | None = None
+    settings: type[AnySettings],
+    *,
+    program: str,
+    summary: str,
+    options: Sequence[str] = (),
+    arguments: Sequence[str] | None = None,
 ) -> AnySettings:
     """Return a process's settings from its environment; answer --help; exit with a line for each wrong setting.
 
     Args:
         program: how the process is started, for example "python -m server".
         summary: what it does, in a sentence.
+        options: settings that the command line may name as well, before the environment: "processes" is --processes.
         arguments: of the command line; None: the process's own.
     """
 
     class Arguments(argparse.ArgumentParser):
         def format_help(self) -> str:
-            return f"{usage(settings, program=program, summary=summary)}\n"
+            return f"{usage(settings, program=program, summary=summary, options=options)}\n"
 
-    Arguments(prog=program).parse_args(arguments)
+    parser = Arguments(prog=program)
+    for name in options:
+        parser.add_argument(f"--{name.replace('_', '-')}", dest=name, default=argparse.SUPPRESS)
     try:
-        return settings()
+        return settings(**vars(parser.parse_args(arguments)))
     except ValidationError as error:
         _refuse(settings, program, error)
 
 
-def usage(settings: type[ProcessSettings], *, program: str, summary: str) -> str:
+def usage(settings: type[ProcessSettings], *, program: str, summary: str, options: Sequence[str] = ()) -> str:
     """Return what --help prints: every setting with its default and meaning."""
-    lines = [f"usage: {program} [--help]", "", f"{summary} Set by environment variables:", ""]
+    call = " ".join([program, "[--help]", *(f"[--{name.replace('_', '-')} {name[0].upper()}]" for name in options)])
+    lines = [f"usage: {call}", "", f"{summary} Set by environment variables:", ""]
     for name, field in sorted(settings.model_fields.items()):
         default = field.get_default(call_default_factory=True, validated_data={})
         shown = default.get_secret_value() if isinstance(default, SecretStr) else default

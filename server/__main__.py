@@ -2,56 +2,45 @@
 
 from __future__ import annotations
 
-import asyncio
-import gc
-import signal
 import sys
 from typing import TYPE_CHECKING, Final
 
-import uvloop
-
 from core.logs import configure
 from core.settings import read_settings
-from server.app import CannotListenError, serving
-from server.logs import quiet_grpc
 from server.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Sequence
+    from collections.abc import Sequence
 
 #: How the process is started.
 PROGRAM: Final = "python -m server"
-#: With the default (700, 10, 10) the collector walks ten thousand open watches ever again: 280 ms at worst, 9 ms so.
-GC_THRESHOLDS: Final = (50_000, 50, 50)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Read the settings, serve, and return after a signal."""
-    settings = read_settings(Settings, program=PROGRAM, summary="Serves segue.v1 over gRPC.", arguments=arguments)
+    settings = read_settings(
+        Settings,
+        program=PROGRAM,
+        summary="Serves segue.v1 over gRPC.",
+        options=("processes",),
+        arguments=arguments,
+    )
     configure(settings)
-    quiet_grpc()
-    gc.set_threshold(*GC_THRESHOLDS)
-    try:
-        uvloop.run(_serve(settings))
-    except CannotListenError as error:
-        sys.exit(f"{PROGRAM}: {error}")
+    # gRPC is imported by processes that serve, never by one that only looks after them.
+    if settings.processes > 1:
+        from server.processes import CannotServeError, serve_together  # noqa: PLC0415
 
+        try:
+            serve_together(settings)
+        except CannotServeError as error:
+            sys.exit(f"{PROGRAM}: {error}")
+    else:
+        from server.process import CannotListenError, serve_alone  # noqa: PLC0415
 
-async def _serve(settings: Settings) -> None:
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    async with serving(settings) as server:
-        announcing = asyncio.create_task(_announce(server.ready(), server.address))
-        await stop.wait()
-        announcing.cancel()
-
-
-async def _announce(ready: Awaitable[None], address: str) -> None:
-    await ready
-    sys.stdout.write(f"server ready on {address}\n")
-    sys.stdout.flush()
+        try:
+            serve_alone(settings)
+        except CannotListenError as error:
+            sys.exit(f"{PROGRAM}: {error}")
 
 
 if __name__ == "__main__":

@@ -14,8 +14,10 @@ import structlog
 from core.events.hub import Hub
 from core.jobs import Jobs
 from core.store.connection import connect
+from core.store.templates import TemplateStore
 from segue.v1.job_service_pb2_grpc import add_JobServiceServicer_to_server
 from segue.v1.system_service_pb2_grpc import add_SystemServiceServicer_to_server
+from segue.v1.template_service_pb2_grpc import add_TemplateServiceServicer_to_server
 from server.health import HEALTH, SERVICES, Health
 from server.interceptors import interceptors
 from server.options import server_options
@@ -23,6 +25,7 @@ from server.probe import RedisProbe
 from server.reflection import add_reflection
 from server.servicers.jobs import JobServicer
 from server.servicers.system import SystemServicer
+from server.servicers.templates import TemplateServicer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -80,7 +83,7 @@ async def serving(settings: Settings) -> AsyncIterator[Serving]:
             events_per_job=settings.events_per_job,
             weights=settings.tenant_weights,
         )
-        server = _build(settings, jobs, health)
+        server = _build(settings, jobs, TemplateStore(redis, prefix=settings.key_prefix), health)
         address = _bind(server, settings)
         hub.start()
         probe.start()
@@ -90,9 +93,10 @@ async def serving(settings: Settings) -> AsyncIterator[Serving]:
         yield Serving(address, probe)
 
 
-def _build(settings: Settings, jobs: Jobs, health: Health) -> grpc.aio.Server:
+def _build(settings: Settings, jobs: Jobs, templates: TemplateStore, health: Health) -> grpc.aio.Server:
     server = grpc.aio.server(interceptors=interceptors(), options=server_options(settings))
-    add_JobServiceServicer_to_server(JobServicer(jobs, settings), server)
+    add_JobServiceServicer_to_server(JobServicer(jobs, templates, settings), server)
+    add_TemplateServiceServicer_to_server(TemplateServicer(templates), server)
     add_SystemServiceServicer_to_server(SystemServicer(jobs, settings), server)
     health.add_to(server)
     if settings.reflection:

@@ -14,7 +14,7 @@ from grpc_health.v1.health_pb2_grpc import (
     add_HealthServicer_to_server,
 )
 
-from segue.v1 import job_service_pb2, system_service_pb2
+from segue.v1 import job_service_pb2, system_service_pb2, template_service_pb2
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -28,6 +28,7 @@ SERVICES: Final = (
     "",
     job_service_pb2.DESCRIPTOR.services_by_name["JobService"].full_name,
     system_service_pb2.DESCRIPTOR.services_by_name["SystemService"].full_name,
+    template_service_pb2.DESCRIPTOR.services_by_name["TemplateService"].full_name,
 )
 
 

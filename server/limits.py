@@ -9,12 +9,9 @@ from datetime import timedelta
 from typing import Final
 
 from core.job import JobKind
-from core.models import TRANSITION_MODELS
 
 #: The kinds that are served; a job of another kind is answered with UNIMPLEMENTED.
 SERVED_KINDS: Final = (JobKind.TRANSITION, JobKind.MODEL)
-#: The models that can end with a given image, and so make transitions.
-USABLE_MODELS: Final = tuple(model for model in TRANSITION_MODELS.values() if model.tail_field is not None)
 
 #: Jobs of one batch, and ids of one ReleaseJob.
 BATCH_JOBS: Final = 1000

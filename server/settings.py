@@ -22,6 +22,8 @@ class Settings(ProcessSettings):
     """Listen on an address that others reach although auth is "none": something else keeps strangers out."""
     reflection: bool = True
     """Let grpcurl and others ask for the contract."""
+    processes: int = Field(default=1, ge=1, le=64)
+    """Server processes that share the port, about one for each core and a half; also --processes."""
     so_reuseport: bool = False
     """Share the port with other server processes on this host; otherwise a taken port is an error."""
     max_request_bytes: int = Field(default=16 << 20, ge=1 << 20, le=256 << 20)

@@ -24,6 +24,10 @@ from core.errors import (
     RequestIdReusedError,
     SegueError,
     StoreUnavailableError,
+    TemplateChangedError,
+    TemplateExistsError,
+    TemplateNotFoundError,
+    TooManyTemplatesError,
 )
 from server.errors import MalformedRequestError
 
@@ -43,8 +47,8 @@ MOST_VIOLATIONS: Final = 20
 TRAILER_BYTES: Final = 4000
 #: Characters of the message, of a path and of a fact; percent-encoding may make twelve bytes of each in the trailers.
 TEXT_CHARACTERS: Final = 200
-#: Characters that tell what is wrong with a field: enough to name all models.
-DESCRIPTION_CHARACTERS: Final = 400
+#: UTF-8 bytes that tell what is wrong with a field: enough to name all models.
+DESCRIPTION_BYTES: Final = 1600
 
 STATUS: Final[Mapping[type[SegueError], grpc.StatusCode]] = {
     InvalidRequestError: grpc.StatusCode.INVALID_ARGUMENT,
@@ -56,6 +60,10 @@ STATUS: Final[Mapping[type[SegueError], grpc.StatusCode]] = {
     JobNotHeldError: grpc.StatusCode.FAILED_PRECONDITION,
     JobNotFinishedError: grpc.StatusCode.FAILED_PRECONDITION,
     RequestIdReusedError: grpc.StatusCode.FAILED_PRECONDITION,
+    TemplateNotFoundError: grpc.StatusCode.NOT_FOUND,
+    TemplateExistsError: grpc.StatusCode.ALREADY_EXISTS,
+    TemplateChangedError: grpc.StatusCode.ABORTED,
+    TooManyTemplatesError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     NotImplementedYetError: grpc.StatusCode.UNIMPLEMENTED,
     StoreUnavailableError: grpc.StatusCode.UNAVAILABLE,
     DrainingError: grpc.StatusCode.UNAVAILABLE,
@@ -66,6 +74,7 @@ STATUS: Final[Mapping[type[SegueError], grpc.StatusCode]] = {
 _RESOURCES: Final[Mapping[type[SegueError], tuple[str, str]]] = {
     JobNotFoundError: ("segue.v1.Job", "job_id"),
     BatchNotFoundError: ("segue.v1.Batch", "batch_id"),
+    TemplateNotFoundError: ("segue.v1.Template", "template_id"),
 }
 
 
@@ -102,6 +111,13 @@ def shortened(text: str, most: int = TEXT_CHARACTERS) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
+def _fitting(text: str) -> str:
+    """Return what is wrong with a field, cut to DESCRIPTION_BYTES."""
+    encoded = text.encode()
+    cut = encoded[: DESCRIPTION_BYTES - len("…".encode())].decode(errors="ignore")
+    return text if len(encoded) <= DESCRIPTION_BYTES else f"{cut}…"
+
+
 def _hints(error: SegueError) -> Iterator[Message]:
     """Yield what tells a client what to do about an error."""
     if isinstance(error, (StoreUnavailableError, DrainingError)):
@@ -119,9 +135,7 @@ def _bad_request(violations: Sequence[Violation], size: int) -> BadRequest:
     """Return as many violations as fit into *size* bytes, but at least one."""
     refusal = BadRequest()
     for violation in violations[:MOST_VIOLATIONS]:
-        field = refusal.field_violations.add(
-            field=shortened(violation.path), description=shortened(violation.message, DESCRIPTION_CHARACTERS)
-        )
+        field = refusal.field_violations.add(field=shortened(violation.path), description=_fitting(violation.message))
         if refusal.ByteSize() > size and len(refusal.field_violations) > 1:
             refusal.field_violations.remove(field)
             break

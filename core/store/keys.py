@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from core.job import BatchId, JobId, JobKind, JobState, Tenant
+    from core.template import TemplateId
 
 
 class Keys:
@@ -29,6 +30,14 @@ class Keys:
     def batch(self, tenant: Tenant, batch_id: BatchId) -> str:
         """Return the key of a batch's record."""
         return f"{self.prefix}:batch:{tenant}:{batch_id}"
+
+    def template(self, tenant: Tenant, template_id: TemplateId) -> str:
+        """Return the key of a template."""
+        return f"{self.prefix}:template:{tenant}:{template_id}"
+
+    def templates(self, tenant: Tenant) -> str:
+        """Return the index of a tenant's templates."""
+        return f"{self.prefix}:templates:{tenant}"
 
     def channel(self, tenant: Tenant, job_id: JobId) -> str:
         """Return the channel on which a job's events are published."""

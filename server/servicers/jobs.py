@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from segue.v1 import job_service_pb2 as pb
 from segue.v1.job_service_pb2_grpc import JobServiceServicer
 from server.servicers.pending import stream_not_offered
 from server.statuses import status_of
+from server.templating import filled, filled_batch
 from server.tenants import current_tenant
 from server.translate.events import (
     batch_draining_to_proto,
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from typing import Final
 
     from core.jobs import Jobs
+    from core.store.templates import TemplateStore
     from segue.v1 import job_pb2
     from server.settings import Settings
     from server.types import Context
@@ -61,14 +64,19 @@ FAILURE_BYTES: Final = 2000
 class JobServicer(JobServiceServicer):
     """Serves the jobs of the caller's tenant."""
 
-    def __init__(self, jobs: Jobs, settings: Settings) -> None:
+    def __init__(self, jobs: Jobs, templates: TemplateStore, settings: Settings) -> None:
         self._jobs = jobs
+        self._templates = templates
         self._settings = settings
 
     async def SubmitJob(self, request: pb.SubmitJobRequest, context: Context) -> pb.SubmitJobResponse:
         """Accept one job."""
-        check_submit_job(request, self._settings)
-        submission = submission_from_proto(request, self._settings)
+        whole = await filled(self._templates, request)
+        check_submit_job(whole, self._settings)
+        submission = submission_from_proto(whole, self._settings)
+        if whole is not request:
+            # A repetition is the same request, whatever has become of the template meanwhile.
+            submission = replace(submission, digest=digest_of(request) if request.request_id else "")
         if request.validate_only:
             return pb.SubmitJobResponse(job=job_to_proto(self._jobs.preview(current_tenant(), submission)))
         submitted = await self._jobs.submit(current_tenant(), submission)
@@ -76,12 +84,13 @@ class JobServicer(JobServiceServicer):
 
     async def BatchSubmit(self, request: pb.BatchSubmitRequest, context: Context) -> pb.BatchSubmitResponse:
         """Accept jobs together."""
-        refused = check_batch_submit(request, self._settings)
+        whole, unreferenced = await filled_batch(self._templates, request)
+        refused = {**check_batch_submit(whole, self._settings), **unreferenced}
         submitted = await self._jobs.submit_batch(
             current_tenant(),
             [
                 submission_from_proto(job, self._settings)
-                for index, job in enumerate(request.jobs)
+                for index, job in enumerate(whole.jobs)
                 if index not in refused
             ],
             display_name=request.display_name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from core.models import DEFAULT_TRANSITION_MODEL
+from core.catalog.transitions import DEFAULT_TRANSITION_MODEL, USABLE_MODELS
 from core.store.control import Scope
 from segue.v1 import system_service_pb2 as pb
 from server.limits import (
@@ -16,7 +16,6 @@ from server.limits import (
     PROMPT_CHARACTERS,
     SCRIPT_BYTES,
     SERVED_KINDS,
-    USABLE_MODELS,
 )
 from server.translate.enums import KIND_FROM_PROTO, KIND_TO_PROTO
 from server.translate.jobs import duration_to_proto, state_counts_to_proto, timestamp_to_proto
@@ -24,8 +23,8 @@ from server.translate.jobs import duration_to_proto, state_counts_to_proto, time
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from core.catalog.transition_model import TransitionModel
     from core.job import JobState, Tenant
-    from core.models import TransitionModel
     from server.settings import Settings
 
 

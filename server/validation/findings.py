@@ -25,6 +25,13 @@ class Findings:
         self._violations += other._violations
         self._unserved += other._unserved
 
+    def without(self, beginning: str) -> Findings:
+        """Return the same without the faults whose messages begin so."""
+        kept = Findings()
+        kept._violations = [one for one in self._violations if not one.message.startswith(beginning)]
+        kept._unserved = list(self._unserved)
+        return kept
+
     def error(self) -> InvalidRequestError | NotImplementedYetError | None:
         """Return what the caller is to be told; None: nothing was found."""
         if self._violations:

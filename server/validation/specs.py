@@ -6,7 +6,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Final
 
-from core.models import DEFAULT_TRANSITION_MODEL, TRANSITION_MODELS
+from core.catalog.transitions import DEFAULT_TRANSITION_MODEL, TRANSITION_MODELS, USABLE_MODELS
 from segue.v1 import spec_pb2
 from server.limits import (
     ARGUMENTS_BYTES,
@@ -16,14 +16,13 @@ from server.limits import (
     PROMPT_CHARACTERS,
     SCRIPT_BYTES,
     SERVED_KINDS,
-    USABLE_MODELS,
 )
 from server.validation.fields import check_known, check_length, check_url, seconds_of
 
 if TYPE_CHECKING:
     from google.protobuf.struct_pb2 import Struct, Value
 
-    from core.models import TransitionModel
+    from core.catalog.transition_model import TransitionModel
     from server.validation.findings import Findings
 
 _TRANSITION_TYPES: Final = frozenset(spec_pb2.TransitionType.values())

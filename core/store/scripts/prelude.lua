@@ -9,6 +9,7 @@
 --   $:log:T:J            stream the events, ids <sequence>-0, field e (msgpack)
 --   $:events:T:J         channel each event as it is logged
 --   $:control            channel "T/J" of jobs whose cancellation was asked for
+--   $:template:T:N       hash   a saved spec under the name N; $:templates:T is a zset of the names, all scores 0
 --   $:request:T:R        string "<digest> <job or batch id>" of request id R
 --   $:batch:T:B          hash   the batch; n:<state> counts its jobs
 --   $:batchlog:T:B       stream which event of which job came when, ids <sequence of the batch>-0, field e (msgpack)

@@ -112,6 +112,7 @@ async def test_reflection_describes_every_service_under_both_names(channel: aio.
     assert names == {
         "segue.v1.JobService",
         "segue.v1.SystemService",
+        "segue.v1.TemplateService",
         "grpc.health.v1.Health",
         "grpc.reflection.v1.ServerReflection",
         "grpc.reflection.v1alpha.ServerReflection",

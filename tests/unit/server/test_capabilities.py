@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.errors import InvalidRequestError
-from core.models import TRANSITION_MODELS
+from core.catalog.transitions import TRANSITION_MODELS
 from server.settings import Settings
 from server.translate.system import capabilities_to_proto
 from server.validation.requests import check_submit_job

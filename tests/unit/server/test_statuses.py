@@ -8,6 +8,7 @@ import pytest
 from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, ResourceInfo, RetryInfo
 
+from core.catalog.transitions import TRANSITION_MODELS
 from core.errors import (
     DrainingError,
     InvalidRequestError,
@@ -16,7 +17,6 @@ from core.errors import (
     StoreUnavailableError,
     Violation,
 )
-from core.models import TRANSITION_MODELS
 from server.settings import Settings
 from server.statuses import MOST_VIOLATIONS, STATUS, TRAILER_BYTES, internal_status, status_of
 from server.validation.requests import check_submit_job

@@ -9,7 +9,7 @@ from google.protobuf.json_format import ParseDict
 
 from core.errors import InvalidRequestError, NotImplementedYetError
 from core.job import JobKind
-from core.models import DEFAULT_TRANSITION_MODEL, TRANSITION_MODELS
+from core.catalog.transitions import DEFAULT_TRANSITION_MODEL, TRANSITION_MODELS
 from segue.v1 import job_service_pb2 as pb
 from segue.v1 import spec_pb2
 from server.limits import BATCH_JOBS, SERVED_KINDS

@@ -1,0 +1,151 @@
+"""Several server processes behind one port, as people run them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+from grpc import StatusCode, aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from devstack.process import ChildProcess
+from segue.v1 import job_service_pb2 as pb
+from segue.v1.job_service_pb2_grpc import JobServiceStub
+from tests.integration.server.answers import watched
+from tests.unit.server.requests import submit
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from segue.v1.job_service_pb2_grpc import JobServiceAsyncStub
+
+READY = r"^server ready on (\S+)$"
+
+
+@pytest.fixture
+async def make_parent(tmp_path: Path, clean_redis_url: str) -> AsyncIterator[Callable[..., ChildProcess]]:
+    made: list[ChildProcess] = []
+
+    def make(processes: int = 2, **environment: str) -> ChildProcess:
+        process = ChildProcess(
+            "server",
+            [sys.executable, "-m", "server", "--processes", str(processes)],
+            log_path=tmp_path / f"server-{len(made)}.log",
+            environment={"SEGUE_LISTEN": "127.0.0.1:0", "SEGUE_REDIS_URL": clean_redis_url, **environment},
+        )
+        made.append(process)
+        return process
+
+    yield make
+    for process in made:
+        await process.stop()
+
+
+def address_of(process: ChildProcess) -> str:
+    match = process.matched(READY)
+    assert match, process.tail()
+    return match[1]
+
+
+def children(process: ChildProcess) -> list[psutil.Process]:
+    return [child for child in psutil.Process(process.pid).children() if child.is_running()]
+
+
+async def eventually(condition: Callable[[], bool], *, within: float = 15) -> None:
+    async with asyncio.timeout(within):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+async def asked(address: str, calls: int) -> set[int]:
+    """Return the answers to so many health checks, each on a connection of its own."""
+    statuses = set()
+    for number in range(calls):
+        # A distinct option keeps channels from sharing a connection.
+        async with aio.insecure_channel(address, options=[("segue.test", number)]) as channel:
+            stub = health_pb2_grpc.HealthStub(channel)
+            statuses.add((await stub.Check(health_pb2.HealthCheckRequest(), timeout=10)).status)
+    return statuses
+
+
+async def test_each_process_serves_and_all_stop_on_one_signal(make_parent: Callable[..., ChildProcess]) -> None:
+    parent = make_parent(3)
+    await parent.start(READY)
+    address = address_of(parent)
+    kept = children(parent)
+
+    assert len(kept) == 3
+    assert await asked(address, 12) == {health_pb2.HealthCheckResponse.SERVING}
+    assert sum("server.listening" in line for line in parent.output().splitlines()) == 3
+
+    parent.send_signal(signal.SIGTERM)
+    async with asyncio.timeout(9):
+        assert await parent.wait() == 0
+    assert not any(child.is_running() for child in kept)
+    assert "Traceback" not in parent.output()
+
+
+async def test_the_parent_never_loads_grpc(make_parent: Callable[..., ChildProcess]) -> None:
+    parent = make_parent(2)
+    await parent.start(READY)
+
+    def grpc_maps(pid: int) -> bool:
+        return any("cygrpc" in mapped.path for mapped in psutil.Process(pid).memory_maps())
+
+    # The tether of the development stack replaces itself by the command, so the pid is the parent's own.
+    assert not grpc_maps(parent.pid)
+    assert all(grpc_maps(child.pid) for child in children(parent))
+
+
+async def test_watches_of_a_killed_process_go_on_at_another(make_parent: Callable[..., ChildProcess]) -> None:
+    parent = make_parent(2)
+    await parent.start(READY)
+    address = address_of(parent)
+    async with aio.insecure_channel(address) as channel:
+        jobs: JobServiceAsyncStub = JobServiceStub(channel)
+        job_id = (await jobs.SubmitJob(submit())).job.id
+        stream = aiter(jobs.WatchJob(pb.WatchJobRequest(job_id=job_id)))
+        await anext(stream)
+        killed = children(parent)
+        for child in killed:
+            child.send_signal(signal.SIGKILL)
+        _, refusal = await watched(stream)
+        assert refusal is not None
+        assert refusal.code is StatusCode.UNAVAILABLE
+
+        # The parent replaces them, at the same port.
+        again = await anext(aiter(jobs.WatchJob(pb.WatchJobRequest(job_id=job_id), wait_for_ready=True, timeout=20)))
+
+    assert again.snapshot.job.id == job_id
+    assert "server.process_died" in parent.output()
+    await eventually(lambda: len(children(parent)) == 2)
+    assert not {child.pid for child in killed} & {child.pid for child in children(parent)}
+
+
+async def test_no_process_outlives_a_killed_parent(make_parent: Callable[..., ChildProcess]) -> None:
+    parent = make_parent(2)
+    await parent.start(READY)
+    kept = children(parent)
+
+    os.kill(parent.pid, signal.SIGKILL)
+    await parent.wait()
+
+    await eventually(lambda: not any(child.is_running() for child in kept))
+
+
+async def test_a_taken_port_is_told_in_one_line_by_the_parent(make_parent: Callable[..., ChildProcess]) -> None:
+    first = make_parent(1)
+    await first.start(READY)
+    second = make_parent(2, SEGUE_LISTEN=address_of(first))
+
+    second.spawn()
+
+    assert await second.wait() == 1
+    assert f"cannot listen on {address_of(first)}" in second.output()
+    assert "Traceback" not in second.output()
