@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,6 +18,13 @@ class Event:
     sequence: int
     """Its number in the job's log, from 1, without gaps."""
     time: datetime
+    rendered: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)
+    """What those who tell it have made of it, by the form: made once, however many are told."""
+
+    @property
+    def topic(self) -> str | None:
+        """What it is the newest word on, until another of the same topic comes; None: it is never outdated."""
+        return None
 
     @property
     def is_final(self) -> bool:
@@ -47,9 +54,19 @@ class ProgressMade(Event):
 
     progress: Progress
 
+    @property
+    def topic(self) -> str:
+        """Newer progress is all that counts."""
+        return "progress"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogWritten(Event):
     """The model wrote a line while it ran."""
 
     text: str
+
+    @property
+    def topic(self) -> str:
+        """A line is of use together with those before it; who is too slow for them is left the newest."""
+        return "log"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 
     from core.events.event import Event
     from core.job import Batch, Job, JobId
+
+
+#: Events that one read of a log brings at most; fewer: there are no more.
+PAGE: Final = 500
 
 
 class Told(Protocol):
@@ -25,7 +29,15 @@ class Told(Protocol):
         """Whether nothing follows by itself."""
 
 
-ItemT_co = TypeVar("ItemT_co", bound=Told, covariant=True)
+class Item(Told, Protocol):
+    """An event of a feed."""
+
+    @property
+    def topic(self) -> str | None:
+        """What it is the newest word on, until another of the same topic comes; None: it is never outdated."""
+
+
+ItemT_co = TypeVar("ItemT_co", bound=Item, covariant=True)
 SnapshotT_co = TypeVar("SnapshotT_co", bound=Told, covariant=True)
 
 
@@ -40,6 +52,13 @@ class Feed(Protocol[SnapshotT_co, ItemT_co]):
     def record(self) -> str:
         """The hash whose field "sequence" is the number of its newest event."""
 
+    async def head(self) -> Told:
+        """Return the number of its newest event, and whether nothing follows that.
+
+        Raises:
+            SegueError: there is no such thing.
+        """
+
     def published(self, packed: bytes) -> ItemT_co:
         """Return the event that was published."""
 
@@ -51,7 +70,15 @@ class Feed(Protocol[SnapshotT_co, ItemT_co]):
         """
 
     async def events(self, *, after: int) -> Sequence[ItemT_co]:
-        """Return the next events of the log after a sequence; none: there are no more."""
+        """Return the next events of the log after a sequence, PAGE at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where the log of a feed stands."""
+
+    sequence: int
+    is_final: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +134,38 @@ class BatchEvent:
     job_id: JobId
     event: Event | None
     """What happened, under the job's own sequence; None: the job's log no longer reaches back to it."""
+    rendered: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)
+    """As `Event.rendered`."""
+
+    @property
+    def topic(self) -> str | None:
+        """What it is the newest word on; None: it is never outdated."""
+        if self.event is None or self.event.topic is None:
+            return None
+        return f"{self.job_id} {self.event.topic}"
 
     @property
     def is_final(self) -> bool:
         """Whether all jobs of the batch have ended."""
         return self.batch.is_ended
+
+
+@dataclass(frozen=True, slots=True)
+class Thinned(Generic[ItemT_co]):
+    """An event before which some were left out: outdated ones, as their topics say."""
+
+    item: ItemT_co
+    omitted: int
+
+    @property
+    def sequence(self) -> int:
+        """The event's own."""
+        return self.item.sequence
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing follows by itself."""
+        return self.item.is_final
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from core.events.feed import Quiet, Told
+from core.events.feed import PAGE, Item, Quiet, Thinned, Told
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -20,71 +20,93 @@ if TYPE_CHECKING:
 CONFIRMATION: Final = 2.0
 
 SnapshotT = TypeVar("SnapshotT", bound=Told)
-ItemT = TypeVar("ItemT", bound=Told)
+ItemT = TypeVar("ItemT", bound=Item)
 
 
 async def follow(
     hub: Hub, feed: Feed[SnapshotT, ItemT], *, after: int, heartbeat: timedelta
-) -> AsyncGenerator[SnapshotT | ItemT | Quiet, None]:
+) -> AsyncGenerator[SnapshotT | ItemT | Thinned[ItemT] | Quiet, None]:
     """Yield what happens to a feed after a sequence; end right after its final event.
 
-    With *after* 0 a snapshot comes first; otherwise the missed events do, or a snapshot if they are gone.
+    With *after* 0 a snapshot comes first; otherwise the missed events do, or a snapshot if they are gone. Whoever takes
+    events so slowly that they pile up is spared some of them: `Thinned` counts what was left out.
 
     Raises:
         SegueError: there is nothing to follow (JobNotFoundError, BatchNotFoundError).
         DrainingError: this process is about to stop; follow on elsewhere.
     """
     # Listening comes before the first read: what happens between the two then waits in the inbox.
-    with hub.listen(feed) as (inbox, confirmed):
+    with hub.listen(feed, heartbeat.total_seconds()) as (inbox, confirmed):
         with suppress(TimeoutError):
             async with asyncio.timeout(CONFIRMATION):
                 await confirmed.wait()
-        begin = await feed.snapshot(history_truncated=after > 0)
-        if after == 0 or after > begin.sequence:
-            yield begin
-            after = begin.sequence
-            if begin.is_final:
-                return
-        elif after == begin.sequence and begin.is_final:
-            return
-        else:
-            inbox.miss()
-        async for item in _following(feed, inbox, after, heartbeat.total_seconds()):
-            yield item
+        snapshot, final = await _begin(feed, inbox, after)
+        if snapshot is not None:
+            yield snapshot
+            after = snapshot.sequence
+        # One loop without generators inside: it runs for every event of every watcher.
+        while not final:
+            await inbox.arrival()
+            before = after
+            if inbox.missed():
+                async for told in _logged(feed, after):
+                    yield told
+                    after, final = told.sequence, told.is_final
+                inbox.begun = after
+            for item in inbox.take():
+                gap = item.sequence - after - 1
+                if gap > 0 and gap > inbox.omitted_before(item):
+                    inbox.miss()
+                    break
+                if gap >= 0:
+                    yield Thinned(item, gap) if gap else item
+                    # A final event that a retry has followed is not the last one of those that have come.
+                    after, final = item.sequence, item.is_final
+            if after != before:
+                inbox.spoke()
+            elif inbox.is_quiet:
+                yield Quiet(after)
+                inbox.spoke()
 
 
-async def _following(
-    feed: Feed[SnapshotT, ItemT], inbox: Inbox[ItemT], after: int, heartbeat: float
-) -> AsyncGenerator[SnapshotT | ItemT | Quiet, None]:
-    clock = asyncio.get_running_loop().time
-    spoken = clock()
-    while True:
-        event = await inbox.next(timeout=max(0.0, spoken + heartbeat - clock()))
-        if event is not None and event.sequence <= after:
-            continue
-        items: list[SnapshotT | ItemT] = []
-        if event is not None and event.sequence == after + 1:
-            items.append(event)
-        else:
-            items += await _missed(feed, after)
-        for item in items:
+async def _begin(
+    feed: Feed[SnapshotT, ItemT], inbox: Inbox[ItemT], after: int
+) -> tuple[SnapshotT | None, bool]:
+    """Return the snapshot with which to begin, if any, and whether nothing follows it."""
+    head: Told = await feed.head()
+    snapshot = None
+    if after == 0 or after > head.sequence:
+        head = snapshot = await feed.snapshot(history_truncated=after > 0)
+        after = head.sequence
+    _heed_cancellation()
+    if after < head.sequence:
+        inbox.miss()
+    inbox.begun = after
+    return snapshot, after == head.sequence and head.is_final
+
+
+async def _logged(feed: Feed[SnapshotT, ItemT], after: int) -> AsyncGenerator[SnapshotT | ItemT, None]:
+    """Yield all events after a sequence from the log, or a snapshot where the log no longer reaches back."""
+    more = True
+    while more:
+        page = await feed.events(after=after)
+        more = len(page) == PAGE
+        told = [await feed.snapshot(history_truncated=True)] if page and page[0].sequence != after + 1 else page
+        _heed_cancellation()
+        for item in told:
             yield item
-            spoken = clock()
             after = item.sequence
-        # A final event that a retry has followed is not the last one of its page.
-        if items and items[-1].is_final:
-            return
-        if clock() - spoken >= heartbeat:
-            yield Quiet(after)
-            spoken = clock()
 
 
-async def _missed(feed: Feed[SnapshotT, ItemT], after: int) -> list[SnapshotT | ItemT]:
-    """Return all events after a sequence from the log, or a snapshot where the log no longer reaches back."""
-    events: list[SnapshotT | ItemT] = []
-    while page := await feed.events(after=after):
-        if page[0].sequence != after + 1:
-            return [await feed.snapshot(history_truncated=True)]
-        events += page
-        after = page[-1].sequence
-    return events
+def _heed_cancellation() -> None:
+    """End here if the task was cancelled.
+
+    Before Python 3.12 asyncio.wait_for, through which redis-py sends each command, drops a cancellation that comes in
+    the moment in which it is done. Nobody cancels the task of a stream twice: it would go on without its client.
+
+    Raises:
+        asyncio.CancelledError: it was.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

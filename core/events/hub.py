@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from redis.exceptions import RedisError
 
-from core.events.feed import Told
+from core.events.feed import Item
 from core.events.inbox import Inbox
 from core.store.pubsub import answers, keep_connected
 from core.tasks import ended
@@ -31,8 +31,16 @@ if TYPE_CHECKING:
 CHUNK: Final = 500
 #: Pause between two looks at what Redis has logged, in seconds.
 RECHECK: Final = 5.0
+#: Returns the number of the newest event of each thing; 0: it is gone.
+NEWEST: Final = """
+local newest = {}
+for i, record in ipairs(KEYS) do newest[i] = tonumber(redis.call('HGET', record, 'sequence') or '0') end
+return newest
+"""
+#: Events handed out at once before their watchers get their turn.
+BURST: Final = 100
 
-ItemT = TypeVar("ItemT", bound=Told)
+ItemT = TypeVar("ItemT", bound=Item)
 
 
 class _Channel:
@@ -44,11 +52,27 @@ class _Channel:
         self.confirmed = asyncio.Event()
         self.sequence = 0
         """The number of the last event that was handed out."""
+        self.expected = 0
+        """The number of the newest event at the last look: by the next look it must have been handed out."""
 
     def miss(self) -> None:
         """Tell all watchers that something may have passed them by."""
         for inbox in self.inboxes:
             inbox.miss()
+
+    def look(self, newest: int) -> None:
+        """Tell watchers whom the newest event of the last look has not reached, and take note of this look's.
+
+        Args:
+            newest: its number; 0: the thing is gone, and they are to find that out.
+        """
+        if newest == 0:
+            self.miss()
+        elif self.expected > self.sequence:
+            for inbox in self.inboxes:
+                if self.expected > inbox.begun:
+                    inbox.miss()
+        self.expected = newest
 
 
 class Hub:
@@ -56,6 +80,7 @@ class Hub:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._newest = redis.register_script(NEWEST)
         self._channels: dict[bytes, _Channel] = {}
         self._changed: dict[bytes, None] = {}
         self._bell = asyncio.Event()
@@ -81,20 +106,25 @@ class Hub:
                 inbox.drain(random.random() * within)  # noqa: S311 - spreads load, guards nothing
 
     @contextmanager
-    def listen(self, feed: Feed[Any, ItemT]) -> Iterator[tuple[Inbox[ItemT], asyncio.Event]]:
-        """Open an inbox for a feed's events, with an event that is set while Redis has the subscription."""
+    def listen(self, feed: Feed[Any, ItemT], heartbeat: float) -> Iterator[tuple[Inbox[ItemT], asyncio.Event]]:
+        """Open an inbox for a feed's events, with an event that is set while Redis has the subscription.
+
+        Args:
+            heartbeat: see Inbox.
+        """
         name = feed.channel.encode()
         channel = self._channels.get(name)
         if channel is None:
             channel = self._channels[name] = _Channel(feed)
             self._change(name)
-        inbox: Inbox[ItemT] = Inbox()
+        inbox: Inbox[ItemT] = Inbox(heartbeat)
         channel.inboxes.add(inbox)
         if self._drain_within is not None:
             inbox.drain(random.random() * self._drain_within)  # noqa: S311 - spreads load, guards nothing
         try:
             yield inbox, channel.confirmed
         finally:
+            inbox.close()
             channel.inboxes.discard(inbox)
             if not channel.inboxes:
                 del self._channels[name]
@@ -136,9 +166,13 @@ class Hub:
                 await connection.send_command("UNSUBSCRIBE", *leaving[start : start + CHUNK])
 
     async def _read(self, connection: Any) -> None:
+        handed_out = 0
         async for answer in answers(connection):
             if answer[0] == b"message":
                 self._hand_out(answer[1], answer[2])
+                handed_out += 1
+                if handed_out % BURST == 0:
+                    await asyncio.sleep(0)
             elif answer[0] == b"subscribe":
                 self._confirm(answer[1])
 
@@ -161,7 +195,7 @@ class Hub:
     async def _recheck(self) -> None:
         """Compare, every few seconds, what was handed out with what Redis has logged: the last line of defence.
 
-        One round trip for CHUNK feeds, where a read of each watcher's log would be one for each.
+        One call for CHUNK feeds, where a read of each watcher's log would be one for each.
         """
         while True:
             await asyncio.sleep(RECHECK)
@@ -169,14 +203,8 @@ class Hub:
             for start in range(0, len(channels), CHUNK):
                 chunk = channels[start : start + CHUNK]
                 try:
-                    pipeline = self._redis.pipeline(transaction=False)
-                    for channel in chunk:
-                        pipeline.hget(channel.feed.record, "sequence")
-                    newest = await pipeline.execute()
+                    newest = await self._newest(keys=[channel.feed.record for channel in chunk])
                 except RedisError:
                     break  # whoever listens will notice as well, and miss everything
                 for channel, sequence in zip(chunk, newest, strict=True):
-                    # A thing that is gone has no sequence; its followers are to find that out.
-                    if sequence is None or int(sequence) > channel.sequence:
-                        channel.sequence = int(sequence or 0)
-                        channel.miss()
+                    channel.look(sequence)

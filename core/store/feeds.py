@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from core.errors import BatchNotFoundError, JobNotFoundError
-from core.events.feed import BatchEvent, BatchSnapshot, Snapshot
+from core.events.feed import PAGE, BatchEvent, BatchSnapshot, Head, Snapshot
 from core.job import JobId, JobState
 from core.store.connection import translated
 from core.store.records import event_of, instant, unpack
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from core.store.jobs import JobStore
     from core.store.records import Record
 
-#: Events that one read of a log brings at most.
-PAGE: Final = 500
 #: The order in which prelude.lua (tell_batch) counts a batch's jobs.
 COUNTED: Final = tuple(JobState)
 
@@ -40,6 +38,18 @@ class JobFeed:
     def published(self, packed: bytes) -> Event:
         """Return the event that was published."""
         return event_of(self._tenant, packed)
+
+    async def head(self) -> Head:
+        """Return the number of its newest event, and whether nothing follows that.
+
+        Raises:
+            JobNotFoundError: this tenant has no such job.
+        """
+        with translated():
+            sequence, state = await self._redis.hmget(self.record, ["sequence", "state"])
+        if sequence is None or state is None:
+            raise JobNotFoundError(metadata={"job_id": self._job_id})
+        return Head(int(sequence), JobState(state.decode()).is_terminal)
 
     async def snapshot(self, *, history_truncated: bool) -> Snapshot:
         """Return the job as it stands.
@@ -81,6 +91,15 @@ class BatchFeed:
         """Return the event that was published."""
         *entry, event = unpack(packed)
         return self._event(entry, event_of(self._tenant, event))
+
+    async def head(self) -> Head:
+        """Return the number of its newest event, and whether nothing follows that.
+
+        Raises:
+            BatchNotFoundError: this tenant has no such batch.
+        """
+        batch = await self._store.get_batch(self._tenant, self._batch.id)
+        return Head(batch.sequence, batch.is_ended)
 
     async def snapshot(self, *, history_truncated: bool) -> BatchSnapshot:
         """Return the batch as it stands, with its jobs.
