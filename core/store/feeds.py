@@ -9,7 +9,8 @@ from core.errors import BatchNotFoundError, JobNotFoundError
 from core.events.feed import BatchEvent, BatchSnapshot, Snapshot
 from core.job import JobId, JobState
 from core.store.connection import translated
-from core.store.records import event_of, instant, unpack
+from core.store.packing import instant, unpack
+from core.store.records import event_of
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from core.events.event import Event
     from core.job import Batch, Tenant
     from core.store.jobs import JobStore
-    from core.store.records import Record
+    from core.store.packing import Record
 
 #: Events that one read of a log brings at most.
 PAGE: Final = 500
