@@ -14,6 +14,7 @@ import structlog
 from core.events.hub import Hub
 from core.jobs import Jobs
 from core.store.connection import connect
+from core.store.keys import Keys
 from core.store.templates import TemplateStore
 from segue.v1.job_service_pb2_grpc import add_JobServiceServicer_to_server
 from segue.v1.system_service_pb2_grpc import add_SystemServiceServicer_to_server
@@ -70,7 +71,7 @@ async def serving(settings: Settings) -> AsyncIterator[Serving]:
     redis = connect(url, timeout=timedelta(seconds=settings.redis_timeout_seconds), connections=CONNECTIONS)
     async with AsyncExitStack() as resources:
         resources.push_async_callback(redis.aclose)
-        hub = Hub(redis)
+        hub = Hub(redis, Keys(settings.key_prefix))
         resources.push_async_callback(hub.close)
         health = Health()
         probe = RedisProbe(url, health)
