@@ -19,6 +19,8 @@ from core.store.templates import TemplateStore
 from segue.v1.job_service_pb2_grpc import add_JobServiceServicer_to_server
 from segue.v1.system_service_pb2_grpc import add_SystemServiceServicer_to_server
 from segue.v1.template_service_pb2_grpc import add_TemplateServiceServicer_to_server
+from server.errors import CannotListenError
+from server.files.serving import serving_files
 from server.health import HEALTH, SERVICES, Health
 from server.interceptors import interceptors
 from server.options import server_options
@@ -39,10 +41,6 @@ log = structlog.get_logger(__name__)
 CONNECTIONS: Final = 32
 #: The part of the grace that calls get to end by themselves; the rest is for closing down.
 GRACE_OF_CALLS: Final = 0.8
-
-
-class CannotListenError(Exception):
-    """The address cannot be listened on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +84,7 @@ async def serving(settings: Settings) -> AsyncIterator[Serving]:
         )
         server = _build(settings, jobs, TemplateStore(redis, prefix=settings.key_prefix), health)
         address = _bind(server, settings)
+        await resources.enter_async_context(serving_files(settings))
         hub.start()
         probe.start()
         await server.start()
