@@ -72,6 +72,32 @@ class JobNotHeldError(SegueError):
     reason = "JOB_NOT_HELD"
 
 
+class AwaitedJobNotFoundError(SegueError):
+    """There is no such job to wait for."""
+
+    reason = "AWAITED_JOB_NOT_FOUND"
+
+    def __init__(self, message: str | None = None, *, job_id: str, index: int = 0) -> None:
+        super().__init__(message, metadata={"job_id": job_id})
+        self.job_id = job_id
+        """The awaited job."""
+        self.index = index
+        """Which job of the batch awaits it, from 0; 0 where there is no batch."""
+
+
+class TooManyDependentsError(SegueError):
+    """As many jobs as may wait for one job wait for it already."""
+
+    reason = "TOO_MANY_DEPENDENTS"
+
+    def __init__(self, message: str | None = None, *, job_id: str, index: int = 0) -> None:
+        super().__init__(message, metadata={"job_id": job_id})
+        self.job_id = job_id
+        """The awaited job."""
+        self.index = index
+        """Which job of the batch awaits it, from 0; 0 where there is no batch."""
+
+
 class JobNotFinishedError(SegueError):
     """The job has not ended yet."""
 

@@ -17,11 +17,14 @@ Tenant = NewType("Tenant", str)
 #: The tenant of every call until callers are authenticated.
 DEFAULT_TENANT: Final = Tenant("default")
 
+#: Jobs that one job may await: so many are looked at in one script.
+MOST_AWAITED: Final = 100
+
 
 class JobState(StrEnum):
     """Where a job stands."""
 
-    HELD = "held"  #: accepted, waiting to be released by its caller
+    HELD = "held"  #: accepted, waiting to be released by its caller or for the jobs that it awaits
     PENDING = "pending"  #: waiting for a free slot or for its next attempt
     STARTED = "started"  #: a worker has it
     PROCESSING = "processing"  #: the provider has accepted a generation of it
@@ -64,8 +67,9 @@ TRANSITIONS: Final[Mapping[JobState, frozenset[JobState]]] = {
     ),
     JobState.CANCELLING: frozenset({JobState.CANCELLED}),
     JobState.SUCCEEDED: frozenset(),
-    JobState.FAILED: frozenset({JobState.PENDING}),  # RetryJob
-    JobState.CANCELLED: frozenset({JobState.PENDING}),  # RetryJob
+    # RetryJob; HELD where jobs that it awaits have not ended.
+    JobState.FAILED: frozenset({JobState.PENDING, JobState.HELD}),
+    JobState.CANCELLED: frozenset({JobState.PENDING, JobState.HELD}),
 }
 
 
@@ -188,6 +192,8 @@ class Generation:
     cancel_outcome: CancelOutcome | None = None
     submits: int = 1
     """Submits that the provider accepted, or may have accepted, for this step."""
+    estimated_cost: int | None = None
+    """What one submit of it probably costs, in micros of USD; None: unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +229,21 @@ class Submission:
     """Not to be started before; None: at once."""
     longest_wait: timedelta | None = None
     """How long it may wait for its start, from its acceptance, release or schedule on; None: for ever."""
+    awaits: tuple[JobId, ...] = ()
+    """The jobs that it is made of. It is HELD until they have ended, however they end; at most MOST_AWAITED.
+
+    No cycle can come about: an id is known only when its job was accepted, with all that it awaits.
+    """
+    model: str = ""
+    """The model that does the work, as far as it says how long that takes; estimates go by it and the kind."""
+    template_id: str = ""
+    """The template that the spec was filled from; empty: none."""
+    estimated_cost: int | None = None
+    """What its generations probably cost together, in micros of USD; None: unknown."""
+
+    def __post_init__(self) -> None:
+        if len(set(self.awaits)) > MOST_AWAITED:
+            raise ValueError(f"a job may await {MOST_AWAITED} others, not {len(set(self.awaits))}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,6 +291,17 @@ class Job:
     """When it fails unless it has been started; None: never, or it has been."""
     sequence: int
     """The number of its newest event."""
+    awaited_job_count: int = 0
+    """How many of the jobs that it awaits have not ended; HELD until none has."""
+    model: str = ""
+    template_id: str = ""
+    estimated_cost: int | None = None
+    """What its generations probably cost together, in micros of USD; None: unknown."""
+    estimated_duration: timedelta | None = field(default=None, compare=False)
+    """How long jobs of its kind and model usually take from start to end; None: unknown, or not asked for.
+
+    No part of the record: two readers of the same job may have heard of different jobs before it.
+    """
 
     @property
     def tries(self) -> int:

@@ -14,10 +14,13 @@ import structlog
 from core.events.hub import Hub
 from core.jobs import Jobs
 from core.store.connection import connect
+from core.store.keys import Keys
 from core.store.templates import TemplateStore
 from segue.v1.job_service_pb2_grpc import add_JobServiceServicer_to_server
 from segue.v1.system_service_pb2_grpc import add_SystemServiceServicer_to_server
 from segue.v1.template_service_pb2_grpc import add_TemplateServiceServicer_to_server
+from server.errors import CannotListenError
+from server.files.serving import serving_files
 from server.health import HEALTH, SERVICES, Health
 from server.interceptors import interceptors
 from server.options import server_options
@@ -38,10 +41,6 @@ log = structlog.get_logger(__name__)
 CONNECTIONS: Final = 32
 #: The part of the grace that calls get to end by themselves; the rest is for closing down.
 GRACE_OF_CALLS: Final = 0.8
-
-
-class CannotListenError(Exception):
-    """The address cannot be listened on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ async def serving(settings: Settings) -> AsyncIterator[Serving]:
     redis = connect(url, timeout=timedelta(seconds=settings.redis_timeout_seconds), connections=CONNECTIONS)
     async with AsyncExitStack() as resources:
         resources.push_async_callback(redis.aclose)
-        hub = Hub(redis)
+        hub = Hub(redis, Keys(settings.key_prefix))
         resources.push_async_callback(hub.close)
         health = Health()
         probe = RedisProbe(url, health)
@@ -85,6 +84,7 @@ async def serving(settings: Settings) -> AsyncIterator[Serving]:
         )
         server = _build(settings, jobs, TemplateStore(redis, prefix=settings.key_prefix), health)
         address = _bind(server, settings)
+        await resources.enter_async_context(serving_files(settings))
         hub.start()
         probe.start()
         await server.start()

@@ -9,3 +9,7 @@ class MalformedRequestError(SegueError):
     """The request is not the protobuf message that this method takes."""
 
     reason = "MALFORMED_REQUEST"
+
+
+class CannotListenError(Exception):
+    """An address cannot be listened on; the process does not start."""

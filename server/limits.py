@@ -10,8 +10,11 @@ from typing import Final
 
 from core.job import JobKind
 
-#: The kinds that are served; a job of another kind is answered with UNIMPLEMENTED.
+#: What a transition may ask for beside the video itself.
+EXTRAS: Final = ("subtitles", "audio_url", "music", "voiceover", "thumbnail", "probe")
+#: The kinds and the extras that are served; what asks for others is answered with UNIMPLEMENTED. All are checked.
 SERVED_KINDS: Final = (JobKind.TRANSITION, JobKind.MODEL)
+SERVED_EXTRAS: Final[frozenset[str]] = frozenset()
 
 #: Jobs of one batch, and ids of one ReleaseJob.
 BATCH_JOBS: Final = 1000
@@ -42,6 +45,26 @@ PROMPT_CHARACTERS: Final = 2500
 ENDPOINT_CHARACTERS: Final = 256
 #: Bytes of a script.
 SCRIPT_BYTES: Final = 1 << 20
+#: The seeds that every model with a seed takes.
+SEEDS: Final = (0, 2**32 - 1)
+#: Cues of a video's subtitles, and characters of one.
+CUES: Final = 500
+CUE_CHARACTERS: Final = 500
+#: No cue is looked for beyond this.
+LONGEST_VIDEO: Final = timedelta(hours=6)
+#: Characters of a voice-over's text, and of a voice's name.
+SPOKEN_CHARACTERS: Final = 5000
+VOICE_CHARACTERS: Final = 100
+#: Characters of a prompt for music and of a kind of music; the models take no longer prompts.
+MUSIC_PROMPT_CHARACTERS: Final = 2000
+MUSIC_TYPE_CHARACTERS: Final = 200
+#: The fewest and the most clips of a composition; one alone may get a sound track or subtitles.
+CLIPS: Final = (1, 50)
+#: How long one clip may fade into the next.
+CROSSFADES: Final = (timedelta(0), timedelta(seconds=2))
+#: How long a script video may be asked to be.
+SCRIPT_VIDEO_LENGTHS: Final = (timedelta(seconds=5), timedelta(minutes=10))
+IMAGE_STYLE_CHARACTERS: Final = 500
 #: Bytes of a model's arguments, serialised, and their levels.
 ARGUMENTS_BYTES: Final = 1 << 20
 ARGUMENTS_DEPTH: Final = 32

@@ -14,7 +14,8 @@ import uvloop
 
 from core.logs import configure
 from core.settings import read_settings
-from server.app import CannotListenError, serving
+from server.app import serving
+from server.errors import CannotListenError
 from server.logs import quiet_grpc
 from server.settings import Settings
 

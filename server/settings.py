@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from datetime import timedelta
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -48,6 +49,10 @@ class Settings(ProcessSettings):
     """How long a stopping server still serves while its health says NOT_SERVING, for balancers to notice."""
     grace_seconds: float = Field(default=10, gt=0, le=600)
     """After that delay, a stopping server is gone within this."""
+    artifact_folder: Path | None = None
+    """The folder of artifacts (SEGUE_ARTIFACTS=folder), the same as the workers'."""
+    files_listen: str = Field(default="", pattern=r"^((\[[0-9a-fA-F:.]+\]|[^:\[\]/\s]+):\d{1,5})?$")
+    """host:port on which it is served over HTTP to all who know a file's address, under /files/. Empty: it is not."""
 
     @model_validator(mode="after")
     def _closed_to_strangers(self) -> Self:
@@ -65,6 +70,14 @@ class Settings(ProcessSettings):
             raise ValueError("SEGUE_TIME_LIMIT_DEFAULT_SECONDS is above SEGUE_TIME_LIMIT_MAX_SECONDS")
         if self.retention_default_seconds > self.retention_max_seconds:
             raise ValueError("SEGUE_RETENTION_DEFAULT_SECONDS is above SEGUE_RETENTION_MAX_SECONDS")
+        return self
+
+    @model_validator(mode="after")
+    def _files_are_somewhere(self) -> Self:
+        if self.files_listen and self.artifact_folder is None:
+            raise ValueError("SEGUE_FILES_LISTEN needs SEGUE_ARTIFACT_FOLDER: it says what is served")
+        if self.files_listen.endswith(":0") and self.processes > 1:
+            raise ValueError("SEGUE_FILES_LISTEN needs a port other than 0: the processes share it")
         return self
 
     @property

@@ -11,6 +11,7 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, ResourceInfo, Re
 from google.rpc.status_pb2 import Status
 
 from core.errors import (
+    AwaitedJobNotFoundError,
     BatchNotFoundError,
     DrainingError,
     FencedError,
@@ -27,6 +28,7 @@ from core.errors import (
     TemplateChangedError,
     TemplateExistsError,
     TemplateNotFoundError,
+    TooManyDependentsError,
     TooManyTemplatesError,
 )
 from server.errors import MalformedRequestError
@@ -55,6 +57,8 @@ STATUS: Final[Mapping[type[SegueError], grpc.StatusCode]] = {
     MalformedRequestError: grpc.StatusCode.INVALID_ARGUMENT,
     JobNotFoundError: grpc.StatusCode.NOT_FOUND,
     BatchNotFoundError: grpc.StatusCode.NOT_FOUND,
+    AwaitedJobNotFoundError: grpc.StatusCode.INVALID_ARGUMENT,
+    TooManyDependentsError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     JobFinishedError: grpc.StatusCode.FAILED_PRECONDITION,
     JobNotRetryableError: grpc.StatusCode.FAILED_PRECONDITION,
     JobNotHeldError: grpc.StatusCode.FAILED_PRECONDITION,

@@ -10,9 +10,10 @@ from pydantic import AliasChoices, Field, HttpUrl, SecretStr, model_validator
 
 from core.job import JobKind
 from core.settings import ProcessSettings
+from workers.artifacts.settings import ArtifactSettings
 
 
-class WorkerSettings(ProcessSettings):
+class WorkerSettings(ArtifactSettings, ProcessSettings):
     """How a worker process works. Read from SEGUE_* environment variables, and FAL_KEY."""
 
     fal_key: SecretStr = Field(default=SecretStr(""), validation_alias=AliasChoices("FAL_KEY", "SEGUE_FAL_KEY"))

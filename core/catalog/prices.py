@@ -11,16 +11,24 @@ from datetime import date
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from core.catalog.rates import by_value, flat, per_megapixel, per_second, per_second_with_sound
+from core.catalog.rates import (
+    by_value,
+    flat,
+    per_megapixel,
+    per_second,
+    per_second_with_sound,
+    per_thousand_characters,
+)
+from core.catalog.voice_lists import KOKORO_SPEAKERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from core.catalog.rates import Rule
 
-#: The provider's own description of the model, https://fal.ai/models/<endpoint>/llms.txt.
-_LLMS: Final = "fal.ai llms.txt"
-#: Several others' price lists that agree.
+#: The provider's own description of the model.
+_MODEL_PAGE: Final = "https://fal.ai/models/{endpoint}/llms.txt"
+#: Price lists of others, which agree with each other.
 _OTHERS: Final = "third parties"
 _READ: Final = date(2026, 8, 2)
 
@@ -37,15 +45,15 @@ class Price:
     """When it was read."""
 
 
-def _price(endpoint: str, rule: Rule, source: str = _LLMS, read: date = _READ) -> Price:
-    return Price(endpoint=endpoint, rule=rule, source=source, read=read)
+def _price(endpoint: str, rule: Rule, source: str = _MODEL_PAGE, read: date = _READ) -> Price:
+    return Price(endpoint=endpoint, rule=rule, source=source.format(endpoint=endpoint), read=read)
 
 
 def _wan_flf2v(arguments: Mapping[str, Any]) -> int | None:
     """A price for the resolution, and a quarter more for more than the usual 81 frames."""
     micros = {"480p": 200_000, "720p": 400_000}.get(str(arguments.get("resolution", "720p")))
     frames = arguments.get("num_frames", 81)
-    if micros is None or not isinstance(frames, int):
+    if micros is None or not isinstance(frames, int | float):
         return None
     return micros * 5 // 4 if frames > 81 else micros
 
@@ -65,7 +73,7 @@ _ROWS: Final = (
     _price("fal-ai/kling-video/v2.1/master/image-to-video", per_second(280_000, default=5)),
     _price("fal-ai/kling-video/v2.5-turbo/pro/image-to-video", per_second(70_000, default=5)),
     _price("fal-ai/kling-video/v1.6/pro/image-to-video", per_second(95_000, default=5), _OTHERS),
-    _price("fal-ai/kling-video/v3/pro/image-to-video", per_second_with_sound(112_000, 168_000, default=5), _OTHERS),
+    _price("fal-ai/kling-video/v3/pro/image-to-video", per_second_with_sound(112_000, 168_000, default=5)),
     _price("fal-ai/kling-video/o3/standard/image-to-video", per_second_with_sound(84_000, 112_000, default=5), _OTHERS),
     _price("fal-ai/wan-flf2v", _wan_flf2v),
     _price("fal-ai/minimax/hailuo-02/pro/image-to-video", flat(480_000), _OTHERS),  # 6 s at 0.08
@@ -80,6 +88,17 @@ _ROWS: Final = (
     _price("fal-ai/flux/schnell", per_megapixel(3_000), _OTHERS),
     _price("fal-ai/flux/dev", per_megapixel(25_000), _OTHERS),
     _price("fal-ai/stable-audio-25/text-to-audio", flat(200_000)),
+    _price(
+        "fal-ai/elevenlabs/tts/multilingual-v2",
+        per_thousand_characters(100_000, field="text"),
+        read=date(2026, 10, 1),
+    ),
+    _price("fal-ai/kokoro/american-english", per_thousand_characters(20_000, field="prompt"), read=date(2026, 11, 20)),
+    *(
+        _price(f"fal-ai/kokoro/{accent}", per_thousand_characters(20_000, field="prompt"), _OTHERS, date(2026, 11, 20))
+        for accent, _ in KOKORO_SPEAKERS.values()
+        if accent != "american-english"
+    ),
 )
 
 #: The prices by their endpoints.

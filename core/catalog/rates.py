@@ -88,10 +88,9 @@ def per_megapixel(micros: int) -> Rule:
     """So much for each begun megapixel of each image."""
 
     def rule(arguments: Mapping[str, Any]) -> int | None:
-        size, count = _image_size(arguments.get("image_size", "landscape_4_3")), arguments.get("num_images", 1)
-        if size is None or not _is_whole(count, most=100):
-            return None
-        return int(math.ceil(size[0] * size[1] / 1_000_000) * count * micros)
+        size = _image_size(arguments.get("image_size", "landscape_4_3"))
+        count = _whole(arguments.get("num_images", 1), most=100)
+        return None if size is None or count is None else math.ceil(size[0] * size[1] / 1_000_000) * count * micros
 
     return rule
 
@@ -101,11 +100,12 @@ def _image_size(wanted: object) -> tuple[int, int] | None:
         return IMAGE_SIZES.get(wanted)
     if not isinstance(wanted, dict):
         return None
-    width, height = wanted.get("width", 512), wanted.get("height", 512)
-    if not (_is_whole(width, most=_MOST_PIXELS) and _is_whole(height, most=_MOST_PIXELS)):
+    width, height = (_whole(wanted.get(side, 512), most=_MOST_PIXELS) for side in ("width", "height"))
+    return None if width is None or height is None else (width, height)
+
+
+def _whole(value: object, *, most: int) -> int | None:
+    """Return a number without a fraction, however it is spelled: JSON knows no other kind than 4.0."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value <= most:
         return None
-    return width, height
-
-
-def _is_whole(value: object, *, most: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most
+    return int(value) if value == int(value) else None

@@ -29,7 +29,7 @@ class Style:
     bold: bool = False
     """Whether the letters are heavy."""
     outline: float = 0.06
-    """The width of the line around the letters, in ems. In a box: how far the box reaches beyond them."""
+    """The width of the line around the letters, in ems. With a box: how far that reaches beyond their lines sideways."""
     outline_colour: str = "000000"
     """Of the line around the letters."""
     shadow: float = 0.0
@@ -51,11 +51,11 @@ _STYLES: Final = (
         size=0.048,
         box="000000",
         box_transparency=0.35,
-        outline=0.2,
+        outline=0.3,
     ),
     Style(name="minimal", summary="small and white with a fine edge", size=0.042, outline=0.035),
     Style(name="yellow", summary="yellow with a dark edge, as in the cinema", size=0.052, colour="FFE14D", shadow=0.03),
-    Style(name="inverse", summary="black in a white box", size=0.048, colour="111111", box="FFFFFF", outline=0.2),
+    Style(name="inverse", summary="black in a white box", size=0.048, colour="111111", box="FFFFFF", outline=0.3),
     Style(
         name="highlight",
         summary="heavy; words light up as they are spoken",

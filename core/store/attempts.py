@@ -21,17 +21,11 @@ from core.job import (
 )
 from core.store import scripts, tickets
 from core.store.connection import translated
+from core.store.durations import Durations
 from core.store.keys import Keys
-from core.store.records import (
-    error_argument,
-    generation_argument,
-    generation_of,
-    job_of,
-    milliseconds,
-    pack,
-    pairs,
-    progress_argument,
-)
+from core.store.packing import milliseconds, pack, pairs
+from core.store.records import job_of, progress_argument
+from core.store.rows import error_argument, generation_argument, generation_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -70,6 +64,14 @@ class Outcome(StrEnum):
     def state(self) -> JobState:
         """The state that the job goes to."""
         return JobState.PENDING if self in {Outcome.RETRY, Outcome.INTERRUPTED} else JobState(self.value)
+
+
+class Take(StrEnum):
+    """Which provider slots a step may take."""
+
+    ANY = "take"  #: any that is free
+    BEHIND = "behind"  #: any, but not while jobs wait for their claim
+    OWN = "own"  #: what is the job's already: the step's, or the one that the claim took
 
 
 class Hold(StrEnum):
@@ -134,6 +136,7 @@ class AttemptStore:
 
     def __init__(self, redis: Redis, *, prefix: str, events_per_job: int, lease: timedelta, policy: Policy) -> None:
         self.keys = Keys(prefix)
+        self.durations = Durations(redis, self.keys)
         self._redis = redis
         self._events_per_job = events_per_job
         self._lease_ms = milliseconds(lease)
@@ -142,7 +145,7 @@ class AttemptStore:
         self._tickets = (tickets.template(), tickets.MOST_WAITING)
         self._scripts = {
             name: scripts.load(redis, prefix, name)
-            for name in ("claim", "heartbeat", "report", "ledger", "finish", "slot", "sweep", "expire")
+            for name in ("claim", "heartbeat", "report", "ledger", "finish", "salvage", "slot", "sweep", "expire")
         }
 
     async def claim(self, worker: str, nonce: str) -> Job | None:
@@ -225,23 +228,36 @@ class AttemptStore:
             output = await self._redis.hget(self.keys.outputs(key.tenant, key.job_id), step)
         return cast("bytes | None", output)
 
-    async def take_slot(self, key: AttemptKey, step: str) -> bool:
-        """Take a provider slot for a step, or the one that it has already; False: all are taken.
+    async def salvage(self, key: AttemptKey, result: bytes) -> None:
+        """Keep what is paid for and can be used: a job that fails without a result carries the last of it.
 
         Raises:
             FencedError: the attempt no longer holds the job.
         """
-        verdict = await self._slot("take", key, step)
+        (verdict,) = await self._scripts["salvage"](key.tenant, key.job_id, key.attempt, result)
+        _check(verdict)
+
+    async def take_slot(self, key: AttemptKey, step: str, how: Take = Take.ANY) -> bool:
+        """Take a provider slot for a step, or the one that it has already; False: there is none for it.
+
+        Raises:
+            FencedError: the attempt no longer holds the job.
+        """
+        verdict = await self._slot(how, key, step)
         _check(verdict)
         return verdict == b"taken"
 
-    async def free_slot(self, key: AttemptKey, step: str) -> None:
-        """Give a step's provider slot back; an attempt that no longer holds the job changes nothing."""
-        await self._slot("give", key, step)
+    async def free_slot(self, key: AttemptKey, step: str, *, heir: str = "") -> bool:
+        """Give a step's provider slot back, or hand it to another step; an attempt that lost the job changes nothing.
 
-    async def _slot(self, verb: str, key: AttemptKey, step: str) -> bytes:
+        Returns:
+            Whether the other step has a slot now.
+        """
+        return await self._slot("give", key, step, heir) == b"handed"
+
+    async def _slot(self, verb: str, key: AttemptKey, step: str, heir: str = "") -> bytes:
         (verdict,) = await self._scripts["slot"](
-            *(verb, self._policy.provider_slots, key.tenant, key.job_id, key.attempt, step)
+            *(verb, self._policy.provider_slots, key.tenant, key.job_id, key.attempt, step, heir)
         )
         return cast("bytes", verdict)
 

@@ -13,12 +13,13 @@ from core.errors import (
     JobNotHeldError,
     JobNotRetryableError,
     RequestIdReusedError,
+    TooManyDependentsError,
 )
 from core.job import JobId, JobKind, JobState, sources_of
 from core.store import scripts, tickets
 from core.store.connection import translated
 from core.store.keys import Keys
-from core.store.records import instant
+from core.store.packing import instant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +48,7 @@ class Verdict(StrEnum):
     FINISHED = "finished"  #: it has ended, so it cannot be cancelled
     REFUSED = "refused"  #: it has not failed, so it cannot be retried
     DUPLICATE = "duplicate"  #: the same request was made before
+    CROWDED = "crowded"  #: too many jobs wait for one that it awaits, so it cannot be retried
     REUSED = "reused"  #: the request_id was used for something else
     MISSING = "missing"  #: there is no such job
 
@@ -113,6 +115,7 @@ class JobControl:
             JobNotFoundError: this tenant has no such job.
             JobNotRetryableError: it has neither failed nor been cancelled.
             RequestIdReusedError: the request_id was used with another payload.
+            TooManyDependentsError: too many jobs wait for one that it awaits.
         """
         (verdict,) = await self._retried(
             tenant, [job_id], request_id=request_id, digest=digest, resubmit_unknown=resubmit_unknown
@@ -122,12 +125,14 @@ class JobControl:
                 raise JobNotFoundError(metadata={"job_id": job_id})
             case Verdict.REFUSED:
                 raise JobNotRetryableError(metadata={"job_id": job_id})
+            case Verdict.CROWDED:
+                raise TooManyDependentsError(job_id=job_id)
             case Verdict.REUSED:
                 raise RequestIdReusedError(metadata={"request_id": request_id})
         return verdict is Verdict.DUPLICATE
 
     async def retry_many(self, tenant: Tenant, job_ids: Sequence[JobId], *, resubmit_unknown: bool) -> list[Verdict]:
-        """Give jobs another round of attempts, and return what became of each, in order: OK, REFUSED or MISSING."""
+        """Give jobs another round of attempts, and return what became of each: OK, REFUSED, CROWDED or MISSING."""
         verdicts: list[Verdict] = []
         for start in range(0, len(job_ids), CHUNK):
             chunk = job_ids[start : start + CHUNK]
@@ -151,6 +156,8 @@ class JobControl:
 
     async def release(self, tenant: Tenant, job_ids: Sequence[JobId]) -> None:
         """Let held jobs go, all or none; those that were released before stay as they are.
+
+        One that awaits others goes when they have ended.
 
         Raises:
             JobNotFoundError: this tenant does not have one of them.

@@ -9,7 +9,8 @@ from core.errors import BatchNotFoundError, JobNotFoundError
 from core.events.feed import PAGE, BatchEvent, BatchSnapshot, Head, Snapshot
 from core.job import JobId, JobState
 from core.store.connection import translated
-from core.store.records import event_of, instant, unpack
+from core.store.packing import instant, unpack
+from core.store.records import event_of
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from core.events.event import Event
     from core.job import Batch, Tenant
     from core.store.jobs import JobStore
-    from core.store.records import Record
+    from core.store.packing import Record
 
 #: The order in which prelude.lua (tell_batch) counts a batch's jobs.
 COUNTED: Final = tuple(JobState)

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from core.errors import BatchNotFoundError, JobNotFoundError, RequestIdReusedError
+from core.errors import (
+    AwaitedJobNotFoundError,
+    BatchNotFoundError,
+    JobNotFoundError,
+    RequestIdReusedError,
+    TooManyDependentsError,
+)
 from core.job import BatchId, JobId, JobState
 from core.store import scripts, tickets
 from core.store.connection import translated
+from core.store.durations import Durations
 from core.store.keys import Keys
-from core.store.records import argument_of, batch_of, batch_record_of, instant, job_of, new_job, pack, pairs
+from core.store.packing import instant, pack, pairs
+from core.store.records import argument_of, awaited_argument, batch_of, batch_record_of, job_of, new_job
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +27,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from core.job import Batch, Job, Submission, Tenant
-    from core.store.records import Record
+    from core.store.packing import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +49,7 @@ class JobStore:
         self.keys = Keys(prefix)
         self._weights = pack(dict(weights or {}))
         self._redis = redis
-        self._events_per_job = events_per_job
+        self._durations = Durations(redis, self.keys)
         self._template = tickets.template()
         self._submit = scripts.load(redis, prefix, "submit")
         self._position = scripts.load(redis, prefix, "position")
@@ -56,15 +64,21 @@ class JobStore:
 
         Raises:
             RequestIdReusedError: the request_id was used with another payload.
+            AwaitedJobNotFoundError: the tenant has no such job as it awaits.
+            TooManyDependentsError: too many jobs wait for one that it awaits.
         """
-        verdict, detail = await self._submit(
-            *(scripts.SERVER_CLOCK, self._events_per_job, self._template, tickets.MOST_WAITING),
+        # Asked before: nothing may go wrong once the job is accepted.
+        usual = await self._durations.of_jobs(submission.kind, submission.model)
+        verdict, *details = await self._submit(
+            *(scripts.SERVER_CLOCK, awaited_argument([submission]), self._template, tickets.MOST_WAITING),
             *(tenant, submission.request_id, submission.digest, "", pack([])),
             argument_of(job_id, None, submission),
         )
         if verdict == b"accepted":
-            return new_job(tenant, job_id, None, submission, instant(detail)), job_id
-        return None, JobId(_original(verdict, detail, submission.request_id))
+            created, awaited = details
+            job = new_job(tenant, job_id, None, submission, instant(created), awaited=sum(awaited))
+            return replace(job, estimated_duration=usual), job_id
+        return None, JobId(_original(verdict, details, submission.request_id))
 
     async def submit_batch(
         self,
@@ -84,17 +98,24 @@ class JobStore:
 
         Raises:
             RequestIdReusedError: the request_id was used with another payload.
+            AwaitedJobNotFoundError: the tenant has no such job as one of them awaits.
+            TooManyDependentsError: too many jobs wait for one that one of them awaits.
         """
-        verdict, detail = await self._submit(
-            *(scripts.SERVER_CLOCK, self._events_per_job, self._template, tickets.MOST_WAITING),
+        submissions = [submission for _, submission in jobs]
+        usual = await self._durations.of_many((job.kind, job.model) for job in submissions)
+        verdict, *details = await self._submit(
+            *(scripts.SERVER_CLOCK, awaited_argument(submissions), self._template, tickets.MOST_WAITING),
             *(tenant, request_id, digest),
             *(batch_id, pack(batch_record_of(batch_id, display_name, request_id, len(jobs)))),
             *(argument_of(job_id, batch_id, submission) for job_id, submission in jobs),
         )
-        if verdict == b"accepted":
-            created = instant(detail)
-            return [new_job(tenant, id_, batch_id, job, created) for id_, job in jobs], batch_id
-        return None, BatchId(_original(verdict, detail, request_id))
+        if verdict != b"accepted":
+            return None, BatchId(_original(verdict, details, request_id))
+        created, counts = instant(details[0]), iter(details[1])
+        made = [
+            new_job(tenant, id_, batch_id, job, created, awaited=next(counts) if job.awaits else 0) for id_, job in jobs
+        ]
+        return [replace(job, estimated_duration=usual[job.kind, job.model]) for job in made], batch_id
 
     async def get(self, tenant: Tenant, job_id: JobId) -> Job:
         """Return a job as it stands.
@@ -106,7 +127,8 @@ class JobStore:
             record = await self._redis.hgetall(self.keys.job(tenant, job_id))
         if not record:
             raise JobNotFoundError(metadata={"job_id": job_id})
-        return job_of(tenant, cast("Record", record))
+        job = job_of(tenant, cast("Record", record))
+        return replace(job, estimated_duration=await self._durations.of_jobs(job.kind, job.model))
 
     async def get_many(self, tenant: Tenant, job_ids: Sequence[JobId], *, with_specs: bool = False) -> list[Job]:
         """Return the jobs that still exist, in the order given."""
@@ -162,8 +184,13 @@ class JobStore:
         return [JobId(id_.decode()) for id_ in cast("list[bytes]", ids)]
 
 
-def _original(verdict: bytes, detail: bytes, request_id: str) -> str:
-    """Return the id that a repeated request made the first time, unless it is not a repetition."""
-    if verdict == b"reused":
-        raise RequestIdReusedError(metadata={"request_id": request_id})
-    return detail.decode()
+def _original(verdict: bytes, details: Sequence[Any], request_id: str) -> str:
+    """Return the id that a repeated request made the first time, unless it is refused."""
+    match verdict, details:
+        case b"missing", (place, job_id):
+            raise AwaitedJobNotFoundError(job_id=job_id.decode(), index=place - 1)
+        case b"crowded", (place, job_id):
+            raise TooManyDependentsError(job_id=job_id.decode(), index=place - 1)
+        case b"reused", _:
+            raise RequestIdReusedError(metadata={"request_id": request_id})
+    return str(details[0].decode())

@@ -51,6 +51,14 @@ class Keys:
         """Return the channel on which the events of a batch's jobs are published."""
         return f"{self.prefix}:batchevents:{tenant}:{batch_id}"
 
+    def usual_of_jobs(self, kind: JobKind, model: str) -> str:
+        """Return the key of how long the last jobs of a kind and model took."""
+        return f"{self.prefix}:usual:job:{kind}:{model}"
+
+    def usual_of_generations(self, endpoint: str) -> str:
+        """Return the key of how long the last generations of an endpoint took."""
+        return f"{self.prefix}:usual:generation:{endpoint}"
+
     @property
     def control(self) -> str:
         """The channel on which workers hear whose cancellation was asked for."""

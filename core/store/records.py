@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, cast
-
-import msgpack
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from core.events.event import Event, LogWritten, ProgressMade, StateChanged
 from core.job import (
-    Attempt,
-    AttemptOutcome,
     Batch,
     BatchId,
-    CancelOutcome,
-    ErrorReason,
-    Generation,
-    GenerationState,
     Job,
-    JobError,
     JobId,
     JobKind,
     JobState,
@@ -27,47 +18,14 @@ from core.job import (
     Tenant,
     UnknownSubmission,
 )
+from core.store.packing import epoch, instant, milliseconds, pack, pairs, unpack, unpack_text
+from core.store.rows import attempts_of, error_of, generations_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
 
-#: A hash as Redis answers it.
-Record = dict[bytes, bytes]
-
-
-def pack(value: object) -> bytes:
-    """Return *value* as msgpack in the old form that Lua's cmsgpack reads, without a type for bytes."""
-    return cast("bytes", msgpack.packb(value, use_bin_type=False))
-
-
-def unpack(value: bytes) -> Any:
-    """Return what was packed, every string as bytes."""
-    return msgpack.unpackb(value, raw=True, strict_map_key=False)
-
-
-def unpack_text(value: bytes) -> Any:
-    """Return what was packed, every string as text."""
-    return msgpack.unpackb(value, raw=False, strict_map_key=False)
-
-
-def milliseconds(duration: timedelta) -> int:
-    """Return a duration in whole milliseconds."""
-    return round(duration.total_seconds() * 1000)
-
-
-def epoch(when: datetime) -> int:
-    """Return a time as fields hold it: milliseconds since the epoch."""
-    return round(when.timestamp() * 1000)
-
-
-def instant(value: bytes | int) -> datetime:
-    """Return the time that a field holds as milliseconds since the epoch."""
-    return datetime.fromtimestamp(int(value) / 1000, UTC)
-
-
-def pairs(flat: Sequence[bytes]) -> Record:
-    """Return the hash that a script returned as a flat list of fields and values."""
-    return dict(zip(flat[::2], flat[1::2], strict=True))
+    from core.store.packing import Record
 
 
 def initial_state(submission: Submission) -> JobState:
@@ -100,6 +58,12 @@ def record_of(job_id: JobId, batch_id: BatchId | None, submission: Submission) -
         record += ("request", submission.request_id)
     if batch_id:
         record += ("batch", batch_id)
+    if submission.model:
+        record += ("model", submission.model)
+    if submission.template_id:
+        record += ("template", submission.template_id)
+    if submission.estimated_cost is not None:
+        record += ("cost", submission.estimated_cost)
     return record
 
 
@@ -121,16 +85,35 @@ def argument_of(job_id: JobId, batch_id: BatchId | None, submission: Submission)
     )
 
 
-def new_job(tenant: Tenant, job_id: JobId, batch_id: BatchId | None, submission: Submission, created: datetime) -> Job:
-    """Return the job that submit.lua has made of a submission."""
+def awaited_argument(submissions: Sequence[Submission]) -> bytes:
+    """Return which jobs of a call await which others, as submit.lua takes it: their places, from 1, and the ids."""
+    awaiting = [
+        (place, list(dict.fromkeys(submission.awaits)))
+        for place, submission in enumerate(submissions, start=1)
+        if submission.awaits
+    ]
+    return pack(awaiting) if awaiting else b""
+
+
+def new_job(
+    tenant: Tenant,
+    job_id: JobId,
+    batch_id: BatchId | None,
+    submission: Submission,
+    created: datetime,
+    *,
+    awaited: int = 0,
+) -> Job:
+    """Return the job that submit.lua has made of a submission, of whose awaited jobs so many have not ended."""
+    held = submission.hold or awaited > 0
     deadline = None
-    if submission.longest_wait and not submission.hold:
+    if submission.longest_wait and not held:
         deadline = max(created, submission.schedule_time or created) + submission.longest_wait
     return Job(
         tenant=tenant,
         id=job_id,
         kind=submission.kind,
-        state=initial_state(submission),
+        state=JobState.HELD if held else JobState.PENDING,
         spec=submission.spec,
         priority=submission.priority,
         owner=submission.owner,
@@ -159,6 +142,10 @@ def new_job(tenant: Tenant, job_id: JobId, batch_id: BatchId | None, submission:
         schedule_time=submission.schedule_time,
         start_deadline=deadline,
         sequence=1,
+        awaited_job_count=awaited,
+        model=submission.model,
+        template_id=submission.template_id,
+        estimated_cost=submission.estimated_cost,
     )
 
 
@@ -204,6 +191,10 @@ def job_of(tenant: Tenant, record: Record) -> Job:
         schedule_time=when(b"schedule"),
         start_deadline=when(b"deadline"),
         sequence=int(record[b"sequence"]),
+        awaited_job_count=int(record.get(b"awaits", 0)),
+        model=text(b"model"),
+        template_id=text(b"template"),
+        estimated_cost=int(record[b"cost"]) if b"cost" in record else None,
     )
 
 
@@ -222,87 +213,6 @@ def progress_argument(progress: Progress) -> bytes:
     fraction = -1.0 if progress.fraction is None else progress.fraction
     position = -1 if progress.provider_queue_position is None else progress.provider_queue_position
     return pack([fraction, progress.stage, progress.message, position])
-
-
-def error_argument(error: JobError) -> bytes:
-    """Return an error as the record holds it."""
-    return pack(
-        {
-            "reason": error.reason,
-            "message": error.message,
-            "retryable": error.retryable,
-            "metadata": dict(error.metadata),
-        }
-    )
-
-
-def error_of(packed: bytes) -> JobError:
-    """Return the error that the record holds."""
-    fields = unpack_text(packed)
-    return JobError(
-        reason=ErrorReason(fields["reason"]),
-        message=fields["message"],
-        retryable=fields["retryable"],
-        metadata=fields["metadata"] or {},
-    )
-
-
-def generation_argument(generation: Generation) -> bytes:
-    """Return a row of the ledger as the record holds it."""
-    row: dict[str, object] = {
-        "step": generation.step,
-        "endpoint": generation.endpoint,
-        "state": generation.state,
-        "intent": generation.intent,
-        "digest": generation.input_digest,
-        "request": generation.provider_request_id,
-        "submitted": epoch(generation.submit_time),
-        "submits": generation.submits,
-    }
-    if generation.end_time is not None:
-        row["ended"] = epoch(generation.end_time)
-    if generation.cancel_outcome is not None:
-        row["cancel"] = generation.cancel_outcome
-    return pack(row)
-
-
-def generation_of(packed: bytes) -> Generation:
-    """Return the row of the ledger that the record holds."""
-    row = unpack_text(packed)
-    return Generation(
-        step=row["step"],
-        endpoint=row["endpoint"],
-        state=GenerationState(row["state"]),
-        intent=row["intent"],
-        input_digest=row["digest"],
-        provider_request_id=row["request"],
-        submit_time=instant(row["submitted"]),
-        end_time=instant(row["ended"]) if "ended" in row else None,
-        cancel_outcome=CancelOutcome(row["cancel"]) if "cancel" in row else None,
-        submits=row["submits"],
-    )
-
-
-def generations_of(record: Record) -> tuple[Generation, ...]:
-    """Return the rows of a job's ledger in order of their submit."""
-    rows = [generation_of(value) for name, value in record.items() if name.startswith(b"gen:")]
-    return tuple(sorted(rows, key=lambda row: (row.submit_time, row.step)))
-
-
-def attempts_of(record: Record) -> tuple[Attempt, ...]:
-    """Return the attempts that have ended, oldest first."""
-    rows = (unpack(value) for name, value in record.items() if name.startswith(b"try:"))
-    return tuple(
-        Attempt(
-            number=number,
-            worker=worker.decode(),
-            start_time=instant(started),
-            end_time=instant(ended),
-            outcome=AttemptOutcome(outcome.decode()),
-            error=error_of(failure) if failure else None,
-        )
-        for number, worker, started, ended, outcome, failure in sorted(rows)
-    )
 
 
 def batch_record_of(batch_id: BatchId, display_name: str, request_id: str, job_count: int) -> list[object]:

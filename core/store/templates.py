@@ -8,7 +8,7 @@ from core.errors import TemplateChangedError, TemplateExistsError, TemplateNotFo
 from core.store import scripts
 from core.store.connection import translated
 from core.store.keys import Keys
-from core.store.records import instant
+from core.store.packing import instant
 from core.template import Template, TemplateId
 
 if TYPE_CHECKING:

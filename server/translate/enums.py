@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from core.catalog.platforms import DEFAULT_PLATFORM, Platform
 from core.job import AttemptOutcome, CancelOutcome, GenerationState, JobKind, JobState, UnknownSubmission
 from segue.v1 import job_pb2, spec_pb2
 
@@ -29,6 +30,14 @@ KIND_TO_PROTO: Final[Mapping[JobKind, spec_pb2.JobKind.ValueType]] = {
     JobKind.MODEL: spec_pb2.JOB_KIND_MODEL,
 }
 KIND_FROM_PROTO: Final[Mapping[int, JobKind]] = {number: kind for kind, number in KIND_TO_PROTO.items()}
+
+#: Where a script video will be shown; one that says nothing is for the default platform.
+PLATFORM_FROM_PROTO: Final[Mapping[int, Platform]] = {
+    spec_pb2.PLATFORM_UNSPECIFIED: DEFAULT_PLATFORM,
+    spec_pb2.PLATFORM_YOUTUBE: Platform.YOUTUBE,
+    spec_pb2.PLATFORM_TIKTOK: Platform.TIKTOK,
+    spec_pb2.PLATFORM_INSTAGRAM: Platform.INSTAGRAM,
+}
 
 UNKNOWN_SUBMISSION_TO_PROTO: Final[Mapping[UnknownSubmission, job_pb2.UnknownSubmissionPolicy.ValueType]] = {
     UnknownSubmission.FAIL: job_pb2.UNKNOWN_SUBMISSION_POLICY_FAIL,

@@ -16,6 +16,7 @@ from server.limits import (
     DEFAULT_WAIT,
     LARGEST_PAGE,
 )
+from server.translate.costs import awaited_jobs, estimated_cost_of, model_of
 from server.translate.enums import KIND_FROM_PROTO, STATE_FROM_PROTO, UNKNOWN_SUBMISSION_FROM_PROTO
 
 if TYPE_CHECKING:
@@ -49,6 +50,10 @@ def submission_from_proto(request: pb.SubmitJobRequest, settings: Settings) -> S
             if request.HasField("expire_if_not_started_after")
             else None
         ),
+        awaits=awaited_jobs(request.spec),
+        model=model_of(request.spec),
+        template_id=request.template_id,
+        estimated_cost=estimated_cost_of(request.spec),
     )
 
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from core.catalog.images import IMAGE_MODELS
+from core.catalog.music import MUSIC_MODELS
+from core.catalog.prices import estimated_cost
+from core.catalog.subtitles import SUBTITLE_STYLES
 from core.catalog.transitions import DEFAULT_TRANSITION_MODEL, USABLE_MODELS
+from core.catalog.voices import DEFAULT_VOICE_PROVIDER, VOICE_PROVIDERS
 from core.store.control import Scope
 from segue.v1 import system_service_pb2 as pb
 from server.limits import (
@@ -17,6 +22,7 @@ from server.limits import (
     SCRIPT_BYTES,
     SERVED_KINDS,
 )
+from server.translate.costs import money_to_proto
 from server.translate.enums import KIND_FROM_PROTO, KIND_TO_PROTO
 from server.translate.jobs import duration_to_proto, state_counts_to_proto, timestamp_to_proto
 
@@ -24,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from core.catalog.transition_model import TransitionModel
+    from core.catalog.voices import VoiceProvider
     from core.job import JobState, Tenant
     from server.settings import Settings
 
@@ -58,6 +65,10 @@ def capabilities_to_proto(settings: Settings, version: str) -> pb.GetCapabilitie
         version=version,
         kinds=[KIND_TO_PROTO[kind] for kind in SERVED_KINDS],
         transition_models=map(_model_to_proto, USABLE_MODELS),
+        voice_providers=map(_voice_provider_to_proto, VOICE_PROVIDERS.values()),
+        subtitle_styles=SUBTITLE_STYLES,
+        music_models=MUSIC_MODELS,
+        image_models=IMAGE_MODELS,
         limits=pb.Limits(
             batch_jobs=BATCH_JOBS,
             prompt_characters=PROMPT_CHARACTERS,
@@ -73,6 +84,7 @@ def capabilities_to_proto(settings: Settings, version: str) -> pb.GetCapabilitie
             retention=duration_to_proto(settings.retention_default),
             attempts=DEFAULT_ATTEMPTS,
             transition_model=DEFAULT_TRANSITION_MODEL.endpoint,
+            voice_provider=DEFAULT_VOICE_PROVIDER,
         ),
     )
 
@@ -88,8 +100,24 @@ def _scope_to_proto(scope: Scope) -> pb.SchedulingScope:
 
 
 def _model_to_proto(model: TransitionModel) -> pb.TransitionModel:
+    cost = estimated_cost(model.endpoint, {})
     return pb.TransitionModel(
         endpoint=model.endpoint,
         video_lengths=map(duration_to_proto, model.lengths),
         aspect_ratios=model.aspect_ratios,
+        resolutions=model.resolutions,
+        takes_generate_audio=model.takes_generate_audio,
+        takes_seed=model.takes_seed,
+        takes_cfg_scale=model.takes_cfg_scale,
+        takes_negative_prompt=model.takes_negative_prompt,
+        estimated_cost=None if cost is None else money_to_proto(cost),
+    )
+
+
+def _voice_provider_to_proto(provider: VoiceProvider) -> pb.VoiceProvider:
+    return pb.VoiceProvider(
+        name=provider.name,
+        endpoints=provider.endpoints,
+        languages=provider.speakers,
+        default_voice=provider.default_voice,
     )

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
 
-from server.limits import DATA_CHARACTERS, ID_CHARACTERS, LABEL_VALUE_CHARACTERS, LABELS, URL_CHARACTERS
+from server.limits import (
+    DATA_CHARACTERS,
+    ENDPOINT_CHARACTERS,
+    ID_CHARACTERS,
+    LABEL_VALUE_CHARACTERS,
+    LABELS,
+    URL_CHARACTERS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -26,7 +34,14 @@ _BLANK: Final = re.compile(r"[\x00-\x20\x7f]")
 _DATA: Final = {
     "image": re.compile(r"data:image/[a-z0-9.+-]+(;[^,;]{0,100}){0,4},.", re.IGNORECASE),
     "audio": re.compile(r"data:audio/[a-z0-9.+-]+(;[^,;]{0,100}){0,4},.", re.IGNORECASE),
+    "video": re.compile(r"data:video/[a-z0-9.+-]+(;[^,;]{0,100}){0,4},.", re.IGNORECASE),
 }
+#: owner/app, or owner/app/path.
+_ENDPOINT: Final = re.compile(r"[a-z0-9][a-z0-9_-]*(/[A-Za-z0-9][A-Za-z0-9._-]*){1,8}")
+#: A host that is meant as an address: hexadecimal and short forms of one are read by some and not by others.
+_NUMERIC: Final = re.compile(r"https?://(\[|[0-9.]+([:/?#]|$)|0x)", re.IGNORECASE)
+#: Where one cloud keeps its secrets under IPv6; under IPv4 it is an address of the link, as with the others.
+AWS_SECRETS: Final = "fd00:ec2::254"
 #: The years that a timestamp may lie in, as seconds since the epoch: 1 to 9999 (RFC 3339).
 _TIMES: Final = (-62_135_596_800, 253_402_300_799)
 
@@ -92,10 +107,25 @@ def check_labels(found: Findings, path: str, labels: Mapping[str, str]) -> None:
             found.add(f"{path}[{name[:63]!r}]", f"must be at most {LABEL_VALUE_CHARACTERS} characters long")
 
 
+def check_endpoint(found: Findings, path: str, value: str) -> None:
+    """Require the form of an endpoint of the provider. Whether it exists is not known here."""
+    if not value:
+        found.add(path, "is required")
+    elif len(value) > ENDPOINT_CHARACTERS or not _ENDPOINT.fullmatch(value):
+        found.add(
+            path,
+            f"must be owner/app or owner/app/path, for example fal-ai/flux/schnell; at most {ENDPOINT_CHARACTERS} "
+            "characters",
+        )
+
+
 def check_url(
-    found: Findings, path: str, value: str, media: Literal["image", "audio"], *, required: bool = False
+    found: Findings, path: str, value: str, media: Literal["image", "audio", "video"], *, required: bool = False
 ) -> None:
-    """Require an http(s) URL of a host, or a data: URI of *media*."""
+    """Require an http(s) URL of a host, or a data: URI of *media*.
+
+    Who is behind the host is not asked here: that is looked up when it is fetched, and again for every redirect.
+    """
     if not value:
         if required:
             found.add(path, "is required")
@@ -117,7 +147,7 @@ def seconds_of(value: Duration) -> float:
 def _fault_of_url(value: str) -> str | None:
     if len(value) > URL_CHARACTERS:
         return f"must be at most {URL_CHARACTERS} characters long; has {len(value)}"
-    if _PLAIN_URL.fullmatch(value):
+    if _PLAIN_URL.fullmatch(value) and not _NUMERIC.match(value):
         return None
     try:
         parts = urlsplit(value)
@@ -129,5 +159,23 @@ def _fault_of_url(value: str) -> str | None:
         (parts.scheme not in {"http", "https"}, "must be an https, http or data: URL"),
         (not host or port == 0, "must have a host"),
         (parts.username is not None, "must not contain a user name or password"),
+        (
+            _NUMERIC.match(value) and _is_nobody(host),
+            "must name a host, or a whole IP address that is not link-local",
+        ),
     )
     return next((fault for holds, fault in faults if holds), None)
+
+
+def _is_nobody(host: str | None) -> bool:
+    """Whether a host of digits is no address, or one of the link itself (where clouds keep secrets), of all or of none.
+
+    Private addresses pass: whether they may be fetched from is a setting of the workers.
+    """
+    try:
+        address = ip_address(host or "")
+    except ValueError:
+        return True
+    embedded = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    checked = embedded or address
+    return checked.is_link_local or checked.is_multicast or checked.is_unspecified or str(checked) == AWS_SECRETS

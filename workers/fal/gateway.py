@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 import fal_client
@@ -25,13 +24,13 @@ from workers.fal.errors import (
     RefusedError,
     ResultFetchFailedError,
     SubmissionUnknownError,
-    UploadFailedError,
 )
 from workers.fal.lanes import AnswerTooLargeError
 from workers.fal.limits import Limits, Timeouts
 from workers.fal.polls import PollLane
 from workers.fal.statuses import status_of
 from workers.fal.transport import FalTransport
+from workers.fal.uploads import Uploads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,8 +55,6 @@ _CANCEL_CODES: Final = {
     403: CancelOutcome.UNREACHABLE,
     404: CancelOutcome.NOT_FOUND,
 }
-_UNSAFE_NAME: Final = re.compile(r"[^A-Za-z0-9._-]+")
-_CONTENT_TYPE: Final = re.compile(r"[\x20-\x7e]+")
 
 #: What a request that is not a submit can raise on its way.
 _BROKEN: Final = (httpx.HTTPError, AnswerTooLargeError)
@@ -89,6 +86,8 @@ class FalGateway:
         limits = limits or Limits()
         transport = FalTransport(base_url=base_url, limits=limits)
         self._client = FalClient(key=key, transport=transport, timeouts=self._timeouts)
+        self.uploads = Uploads(self._client, deadline=self._timeouts.upload)
+        """Puts files into fal's storage."""
         self._polls = PollLane(
             base_url=base_url,
             headers=self._client.headers,
@@ -184,15 +183,7 @@ class FalGateway:
         Raises:
             UploadFailedError: it is not stored, or not known to be.
         """
-        if not _CONTENT_TYPE.fullmatch(content_type):
-            raise UploadFailedError("The content type is invalid.", retryable=False)
-        name = _UNSAFE_NAME.sub("_", file_name)[-100:] or "file"
-        try:
-            async with asyncio.timeout(self._timeouts.upload.total_seconds()):
-                # No fallback: the older storage would be sent the key at an address it names itself.
-                return await self._client.upload(data, content_type, name, fallback_repository=[])
-        except (*_BROKEN, fal_client.FalClientError, TimeoutError, KeyError, ValueError) as error:
-            raise UploadFailedError(metadata={"type": type(error).__name__}) from error
+        return await self.uploads.data(data, content_type=content_type, name=file_name)
 
     async def aclose(self) -> None:
         """Close every connection."""

@@ -28,7 +28,7 @@ _ANSWER_KEPT: Final = 16 * 1024
 #: Looks at once; each takes about 60 MB and, of a short video, 0.3 s of a core.
 _AT_ONCE: Final = 4
 #: Fields that come as they are.
-_PLAIN: Final = ("width", "height", "video_codec", "pix_fmt", "audio_codec", "sample_rate", "channels")
+_PLAIN: Final = ("width", "height", "video_codec", "pix_fmt", "says_colours", "audio_codec", "sample_rate", "channels")
 _turns: Final[WeakKeyDictionary[AbstractEventLoop, asyncio.Semaphore]] = WeakKeyDictionary()
 
 
@@ -53,6 +53,8 @@ class MediaInfo:
     """How wide a pixel is for its height."""
     video_codec: str | None = None
     pix_fmt: str | None = None
+    says_colours: bool = False
+    """Whether it says by which matrix its colours are coded; players guess otherwise."""
     audio_codec: str | None = None
     sample_rate: int | None = None
     channels: int | None = None

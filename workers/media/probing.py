@@ -33,6 +33,9 @@ _SHORTFALL: Final = (0.5, 0.05)
 #: Samples to skip at the beginning and the end of a packet: AV_PKT_DATA_SKIP_SAMPLES of libavcodec.
 _SKIPPED: Final = struct.Struct("<II")
 
+#: The matrix of a picture that does not say which: MatrixCoefficients of ITU-T H.273.
+_UNSPECIFIED: Final = 2
+
 
 class _Track:
     """What is seen of one stream while its packets pass."""
@@ -148,6 +151,7 @@ def _video(track: _Track | None) -> dict[str, Any]:
         "video_duration": track.length,
         "frame_rate": str(rate) if rate else None,
         "sample_aspect_ratio": str(aspect) if aspect else "1",
+        "says_colours": frame.colorspace != _UNSPECIFIED,
     }
 
 

@@ -22,19 +22,23 @@ class Script(Protocol):
         """Run the script with its ARGV."""
 
 
+#: What the scripts share, in the order in which it is defined.
+SHARED: Final = ("prelude", "ends")
+
 _COMMENT: Final = re.compile("--.*")
 _FUNCTION: Final = re.compile(r"^local function (\w+)", re.MULTILINE)
 
 
 def source_of(name: str) -> str:
-    """Return the script *name* after those parts of the prelude that it needs.
+    """Return the script *name* after those parts of the shared files that it needs.
 
     Redis runs the whole source with each call, and each definition costs it a quarter of a microsecond. A part is what
     stands between two empty lines; one that defines a function is needed where the function's name is.
     """
     folder = files(__name__)
     source = (folder / f"{name}.lua").read_text()
-    for part in reversed((folder / "prelude.lua").read_text().split("\n\n")):
+    parts = [part for shared in SHARED for part in (folder / f"{shared}.lua").read_text().split("\n\n")]
+    for part in reversed(parts):
         function = _FUNCTION.search(part)
         if function is None or re.search(rf"\b{function[1]}\b", _COMMENT.sub("", source)):
             source = f"{part}\n\n{source}"

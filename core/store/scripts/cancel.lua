@@ -23,7 +23,8 @@ local function cancel(id)
     wanted = wanted + 1
   elseif waits then
     dequeue(tenant, id, kind, priority)
-    change(tenant, id, keep, now, 'cancelled', finish_fields(tenant, id, now))
+    if state == 'held' then leave_awaited(tenant, id) end
+    wanted = wanted + conclude(tenant, id, keep, now, 'cancelled', '', '')
   elseif listed(by_way, state) then
     change(tenant, id, keep, now, 'cancelling', {})
     redis.call('PUBLISH', key('control'), tenant .. '/' .. id)

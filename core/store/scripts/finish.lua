@@ -7,7 +7,7 @@
 --     [9] states it may leave, comma-separated   [10] result, '' for none   [11] error: msgpack, '' for none
 --     [12] delay before the next attempt, ms
 -- A job whose cancellation was asked for meanwhile ends as cancelled, whatever the outcome; what it made stays in the
--- ledger.
+-- ledger. One that failed without a result carries what its recipe has salvaged.
 -- returns {"ok", state} | {"fenced"}
 local now, keep, template, cap = clock(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
 local tenant, id, attempt, outcome, sources = ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
@@ -43,24 +43,19 @@ elseif outcome ~= 'interrupted' then
   release(tenant, id, kind)
 end
 close_attempt(tenant, id, now, outcome == 'retry' and 'retried' or outcome, failure)
-local updates = {}
-if result ~= '' then updates = {'result', result} end
-if failure ~= '' then
-  updates[#updates + 1] = 'error'
-  updates[#updates + 1] = failure
-end
+local wanted, updates = 0, failure ~= '' and {'error', failure} or {}
 if outcome == 'interrupted' then
   redis.call('HINCRBY', job, 'interruptions', 1)
   give_back(tenant, id, kind, priority, created)
   change(tenant, id, keep, now, 'pending', updates)
-  push_tickets(1, template, cap, now)
+  wanted = 1
 elseif outcome == 'retry' then
   updates[#updates + 1] = 'next'
   updates[#updates + 1] = int(now + delay)
   redis.call('ZADD', key('delayed'), int(now + delay), tenant .. '/' .. id)
   change(tenant, id, keep, now, 'pending', updates)
 else
-  for _, value in ipairs(finish_fields(tenant, id, now)) do updates[#updates + 1] = value end
-  change(tenant, id, keep, now, outcome, updates)
+  wanted = conclude(tenant, id, keep, now, outcome, result, failure)
 end
+push_tickets(wanted, template, cap, now)
 return {'ok', redis.call('HGET', job, 'state')}

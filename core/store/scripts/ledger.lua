@@ -36,6 +36,9 @@ if before ~= row then
   if not listed(allowed, known.state) then return {'conflict', before or ''} end
   write()
   if output ~= '' then redis.call('HSET', key('out', tenant, id), step, output) end
+  if new.state == 'completed' and new.ended then
+    keep_duration('generation', new.endpoint, math.max(0, new.ended - new.submitted))
+  end
 end
 if to ~= '' and state ~= to and listed(sources, state) then change(tenant, id, keep, now, to, {}) end
 return {'ok'}

@@ -35,6 +35,9 @@
 --   $:running:kind:K     set    T/J
 --   $:provider           zset   T/J/<step>, or T/J for the step that comes first, all scores 0: the provider slots.
 --                               A slot is its job's; it falls back with the attempt, but not while its generation runs
+--   $:dependents:T:J     set    jobs that are held until J has ended; it goes with J's end
+--   $:usual:job:K:M      string how long the last 20 jobs of kind K and model M took, newest first, ms (msgpack)
+--   $:usual:generation:E string the same for the generations of endpoint E; both are forgotten after a month of silence
 --   $:expiry             zset   T/J -> when it is forgotten, ms
 --   $:dramatiq:...       what Dramatiq's RedisBroker keeps (core/store/tickets.py)
 
@@ -99,11 +102,12 @@ local function call_in_chunks(command, name, arguments)
   return sum
 end
 
--- The record as a flat array of fields and values, without the spec: what a state change shows of the job.
+-- The record as a flat array of fields and values, without what may be large and is not for watchers: what a state
+-- change shows of the job.
 local function view(job)
   local all, kept = redis.call('HGETALL', job), {}
   for i = 1, #all, 2 do
-    if all[i] ~= 'spec' then
+    if all[i] ~= 'spec' and all[i] ~= 'salvage' and all[i] ~= 'awaited' then
       kept[#kept + 1] = all[i]
       kept[#kept + 1] = all[i + 1]
     end
@@ -333,13 +337,6 @@ local function orphan(tenant, id, kind)
   redis.call('SREM', key('running', 'kind', kind), member)
   free_slots(tenant, id, true)
   redis.call('ZADD', key('orphans'), 0, member)
-end
-
--- The fields of a final state, and the time at which the job is forgotten.
-local function finish_fields(tenant, id, now)
-  local retention = tonumber(redis.call('HGET', key('job', tenant, id), 'retention'))
-  redis.call('ZADD', key('expiry'), int(now + retention), tenant .. '/' .. id)
-  return {'ended', int(now), 'expires', int(now + retention)}
 end
 
 -- The indexes that list the job, its state's among them.

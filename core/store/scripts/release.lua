@@ -1,4 +1,4 @@
--- Let held jobs go, all or none.
+-- Let held jobs go, all or none. One that awaits others goes when they have ended.
 --
 -- KEYS[1] prefix
 -- ARGV[1] now, ms (0: Redis's clock)   [2] events kept per job   [3] ticket template   [4] most tickets that wait
@@ -13,12 +13,12 @@ for i = 6, #ARGV do
 end
 local wanted = 0
 for i = 6, #ARGV do
-  local id = ARGV[i]
-  local state, kind, priority, created, schedule, wait = unpack(redis.call(
-    'HMGET', key('job', tenant, id), 'state', 'kind', 'priority', 'created', 'schedule', 'wait'))
-  if state == 'held' then
-    wanted = wanted + await_start(tenant, id, kind, priority, created, schedule, wait, now)
-    change(tenant, id, keep, now, 'pending', {})
+  local job = key('job', tenant, ARGV[i])
+  local state, awaits = unpack(redis.call('HMGET', job, 'state', 'awaits'))
+  if state == 'held' and awaits then
+    redis.call('HDEL', job, 'hold')  -- the jobs that it awaits still hold it
+  elseif state == 'held' then
+    wanted = wanted + let_go(tenant, ARGV[i], keep, now)
   end
 end
 push_tickets(wanted, template, cap, now)

@@ -1,13 +1,16 @@
 -- Accept jobs, all or none, together with their tickets.
 --
 -- KEYS[1] prefix
--- ARGV[1] now, ms (0: Redis's clock)   [2] events kept per job (unused)   [3] ticket template   [4] most tickets that wait
+-- ARGV[1] now, ms (0: Redis's clock)   [2] awaited jobs: '' for none, or msgpack {{place of a job among those below,
+--     from 1, {id, ...}}, ...}   [3] ticket template   [4] most tickets that wait
 --     [5] tenant   [6] request id, '' for none   [7] digest of the request
 --     [8] batch id, '' for none   [9] batch record: msgpack, flat fields and values
 --     [10...] a job each: msgpack {id, kind, state, priority, owner, labels, spec, record as flat fields and values,
 --     not to be started before (ms, 0: at once), longest wait for its start (ms, 0: none)}
--- returns {"accepted", now} | {"duplicate", job or batch id} | {"reused", job or batch id}
-local now, keep, template, cap = clock(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
+-- returns {"accepted", now, {for each entry of [2] how many of its jobs have not ended}}
+--     | {"duplicate", job or batch id} | {"reused", job or batch id}
+--     | {"missing", place, awaited id} | {"crowded", place, awaited id} (too many jobs wait for it)
+local now, template, cap = clock(ARGV[1]), ARGV[3], ARGV[4]
 local tenant, request, digest, batch = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 
 local first = cmsgpack.unpack(ARGV[10])[1]
@@ -22,7 +25,26 @@ if request ~= '' then
 end
 -- The client library repeats a call whose answer was lost: the same ids mean the same submission.
 local created = redis.call('HGET', key('job', tenant, first), 'created')
-if created then return {'accepted', tonumber(created)} end
+local awaiting, lefts, added = ARGV[2] ~= '' and cmsgpack.unpack(ARGV[2]) or {}, {}, {}
+if created then
+  for _, entry in ipairs(awaiting) do
+    local id = cmsgpack.unpack(ARGV[9 + entry[1]])[1]
+    lefts[#lefts + 1] = tonumber(redis.call('HGET', key('job', tenant, id), 'awaits') or '0')
+  end
+  return {'accepted', tonumber(created), lefts}
+end
+
+-- Whatever is refused is refused before anything is written. An awaited job that ends in the next moment finds its
+-- dependents entered: nothing comes between.
+local awaited_at = {}
+for _, entry in ipairs(awaiting) do
+  local place, ids = entry[1], entry[2]
+  local open, missing, crowded = open_among(tenant, ids, added)
+  if missing then return {'missing', place, missing} end
+  if crowded then return {'crowded', place, crowded} end
+  awaited_at[place] = {ids = ids, open = open}
+  lefts[#lefts + 1] = #open
+end
 
 if request ~= '' then redis.call('SET', key('request', tenant, request), digest .. ' ' .. made) end
 
@@ -30,7 +52,14 @@ if request ~= '' then redis.call('SET', key('request', tenant, request), digest 
 local indexed, counts, places, pending, time = {}, {}, {}, 0, int(now)
 for i = 10, #ARGV do
   local id, kind, state, priority, owner, labels, spec, record, schedule, wait = unpack(cmsgpack.unpack(ARGV[i]))
-  redis.call('HSET', key('job', tenant, id), 'spec', spec, 'created', time, unpack(record))
+  local job, awaited = key('job', tenant, id), awaited_at[i - 9]
+  redis.call('HSET', job, 'spec', spec, 'created', time, unpack(record))
+  if awaited then redis.call('HSET', job, 'awaited', cmsgpack.pack(awaited.ids)) end
+  if awaited and #awaited.open > 0 then
+    enter_dependent(tenant, id, awaited.open)
+    if state == 'held' then redis.call('HSET', job, 'hold', 1) else redis.call('HSET', job, 'state', 'held') end
+    state = 'held'
+  end
   -- Sequence 1 is the acceptance itself. It needs no line in the log: a watch begins with a snapshot, never before it.
   for _, index in ipairs(indexes(tenant, kind, state, owner, batch, labels)) do
     local entries = indexed[index]
@@ -64,4 +93,4 @@ if batch ~= '' then
   for state, count in pairs(counts) do redis.call('HSET', hash, 'n:' .. state, count) end
 end
 push_tickets(pending, template, cap, now)
-return {'accepted', now}
+return {'accepted', now, lefts}

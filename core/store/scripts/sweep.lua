@@ -29,10 +29,7 @@ for _, member in ipairs(redis.call('ZRANGEBYSCORE', key('leases'), '-inf', int(n
       note('orphaned', member)
     elseif tonumber(attempt) - tonumber(interruptions or '0') - tonumber(forgiven or '0') >= tonumber(most) then
       release(tenant, id, kind)
-      local updates = finish_fields(tenant, id, now)
-      updates[#updates + 1] = 'error'
-      updates[#updates + 1] = failure
-      change(tenant, id, keep, now, 'failed', updates)
+      wanted = wanted + conclude(tenant, id, keep, now, 'failed', '', failure)
       note('failed', member)
     else
       give_back(tenant, id, kind, priority, created)
@@ -61,10 +58,7 @@ for _, member in ipairs(redis.call('ZRANGEBYSCORE', key('deadlines'), '-inf', in
   redis.call('ZREM', key('deadlines'), member)
   if state == 'pending' then
     dequeue(tenant, id, kind, priority)
-    local updates = finish_fields(tenant, id, now)
-    updates[#updates + 1] = 'error'
-    updates[#updates + 1] = ARGV[8]
-    change(tenant, id, keep, now, 'failed', updates)
+    wanted = wanted + conclude(tenant, id, keep, now, 'failed', '', ARGV[8])
     note('missed', member)
   end
 end

@@ -8,7 +8,8 @@ import pytest
 
 from core.events.event import StateChanged
 from core.job import JobKind, JobState, Tenant
-from core.store.records import batch_of, event_of, generations_of, job_of
+from core.store.records import batch_of, event_of, job_of
+from core.store.rows import generations_of
 from tests.integration.core.engine import PREFIX
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 from core.job import JobKind, JobState, Tenant
 from core.store.attempts import Outcome
 from core.store.listing import Filter, JobIndex
-from core.store.records import pack
+from core.store.packing import pack
 from tests.integration.core.engine import PREFIX, submission
 
 if TYPE_CHECKING:

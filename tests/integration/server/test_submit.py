@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from grpc import StatusCode
 
+from core.job import JobKind
 from segue.v1 import job_pb2, spec_pb2
 from segue.v1 import job_service_pb2 as pb
 from tests.integration.server.answers import refused
-from tests.unit.server.requests import submit, submit_model, transition
+from tests.unit.server.requests import right, submit, submit_model, transition
 
 if TYPE_CHECKING:
     from grpc import aio
@@ -202,14 +203,18 @@ async def test_garbage_is_refused_and_the_server_goes_on(
     assert (await jobs.SubmitJob(submit())).job.id
 
 
-async def test_kinds_and_wishes_of_later_are_not_implemented(jobs: JobServiceAsyncStub) -> None:
-    composition = pb.SubmitJobRequest(spec=spec_pb2.JobSpec(composition=spec_pb2.CompositionSpec()))
-    subtitled = submit()
-    subtitled.spec.transition.subtitles.enabled = True
-    subtitled.spec.transition.audio_url = "https://sounds.example/a.mp3"
+async def test_kinds_and_extras_that_are_not_served_are_not_implemented(
+    jobs: JobServiceAsyncStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.validation.specs.SERVED_KINDS", (JobKind.TRANSITION,))
+    monkeypatch.setattr("server.validation.transitions.SERVED_EXTRAS", frozenset({"music"}))
+    composed = pb.SubmitJobRequest(spec=right("composition"))
+    heard = submit()
+    heard.spec.transition.audio_url = "https://sounds.example/a.mp3"
+    heard.spec.transition.thumbnail = True
 
-    kind, wishes = await refused(jobs.SubmitJob(composition)), await refused(jobs.SubmitJob(subtitled))
+    kind, extras = await refused(jobs.SubmitJob(composed)), await refused(jobs.SubmitJob(heard))
 
     assert (kind.code, kind.reason) == (StatusCode.UNIMPLEMENTED, "NOT_IMPLEMENTED")
     assert kind.metadata["fields"] == "spec.composition"
-    assert wishes.metadata["fields"] == "spec.transition.subtitles, spec.transition.audio_url"
+    assert extras.metadata["fields"] == "spec.transition.audio_url, spec.transition.thumbnail"

@@ -100,3 +100,26 @@ def test_every_exported_name_is_there() -> None:
     assert all(getattr(segue, name) is not None for name in segue.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = segue.nothing  # type: ignore[attr-defined]
+
+
+def test_a_composition_takes_jobs_ids_and_addresses() -> None:
+    spec = segue.composition(
+        [segue.Job(id="0192-job"), "0193-job", "https://example.com/a.mp4"], crossfade=0.5, platform="tiktok"
+    ).composition
+
+    assert [clip.WhichOneof("source") for clip in spec.clips] == ["job_id", "job_id", "video_url"]
+    assert (spec.clips[0].job_id, spec.crossfade.nanos, spec.platform) == (
+        "0192-job",
+        500_000_000,
+        spec_pb2.PLATFORM_TIKTOK,
+    )
+
+
+def test_a_script_video_says_only_what_it_is_told() -> None:
+    plain = segue.script_video("Hello.").script_video
+    full = segue.script_video("Hello.", subtitles=True, music="ambient", video_length=20, platform="instagram")
+
+    assert plain == spec_pb2.ScriptVideoSpec(script_content="Hello.")
+    assert full.script_video.subtitles.enabled
+    assert full.script_video.music.type == "ambient"
+    assert full.script_video.video_length.seconds == 20

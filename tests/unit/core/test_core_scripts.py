@@ -10,13 +10,13 @@ import pytest
 from core.store import scripts
 
 FOLDER = files(scripts)
-PRELUDE = (FOLDER / "prelude.lua").read_text()
-NAMES = sorted(file.name[:-4] for file in FOLDER.iterdir() if file.name.endswith(".lua") and file.name != "prelude.lua")
-FUNCTIONS = re.findall(r"^local function (\w+)", PRELUDE, re.MULTILINE)
+PARTS = [part for name in scripts.SHARED for part in (FOLDER / f"{name}.lua").read_text().split("\n\n")]
+NAMES = sorted({file.name[:-4] for file in FOLDER.iterdir() if file.name.endswith(".lua")} - set(scripts.SHARED))
+FUNCTIONS = re.findall(r"^local function (\w+)", "\n".join(PARTS), re.MULTILINE)
 
 
-def test_each_part_of_the_prelude_defines_one_function_as_a_whole() -> None:
-    parts = [part.strip() for part in PRELUDE.split("\n\n") if "local function" in part]
+def test_each_shared_part_defines_one_function_as_a_whole() -> None:
+    parts = [part.strip() for part in PARTS if "local function" in part]
 
     assert len(parts) == len(FUNCTIONS)
     assert all(part.endswith("\nend") for part in parts)
@@ -40,7 +40,7 @@ def test_a_script_has_no_function_that_nobody_calls(name: str) -> None:
     assert [function for function in defined if len(re.findall(rf"\b{function}\b", code)) < 2] == []
 
 
-def test_every_part_of_the_prelude_is_needed_by_some_script() -> None:
+def test_every_shared_part_is_needed_by_some_script() -> None:
     together = "".join(scripts.source_of(name) for name in NAMES)
 
     assert [function for function in FUNCTIONS if f"local function {function}(" not in together] == []

@@ -21,8 +21,12 @@ def test_no_state_follows_itself() -> None:
     assert all(state not in targets for state, targets in TRANSITIONS.items())
 
 
-def test_every_state_but_held_can_be_reached() -> None:
-    assert {state for state in JobState if not sources_of(state)} == {JobState.HELD}
+def test_every_state_can_be_reached() -> None:
+    assert {state for state in JobState if not sources_of(state)} == set()
+
+
+def test_a_job_is_held_again_only_by_a_retry() -> None:
+    assert sources_of(JobState.HELD) == {JobState.FAILED, JobState.CANCELLED}
 
 
 def test_success_is_final_and_the_other_ends_allow_only_a_retry() -> None:
@@ -30,8 +34,8 @@ def test_success_is_final_and_the_other_ends_allow_only_a_retry() -> None:
 
     assert after == {
         JobState.SUCCEEDED: frozenset(),
-        JobState.FAILED: {JobState.PENDING},
-        JobState.CANCELLED: {JobState.PENDING},
+        JobState.FAILED: {JobState.PENDING, JobState.HELD},
+        JobState.CANCELLED: {JobState.PENDING, JobState.HELD},
     }
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     )
     from segue.options import Retry
     from segue.requests import SubmittedBatch, submission
-    from segue.specs import model, transition
+    from segue.specs import composition, model, script_video, transition
     from segue.v1.job_pb2 import Batch, Job, JobState
     from segue.v1.job_service_pb2 import WatchJobResponse
     from segue.v1.spec_pb2 import JobKind, JobSpec
@@ -49,9 +49,11 @@ __all__ = [
     "Unavailable",
     "WatchJobResponse",
     "aio",
+    "composition",
     "errors",
     "is_final",
     "model",
+    "script_video",
     "state_name",
     "submission",
     "transition",
@@ -70,7 +72,7 @@ _HOMES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "segue.options": ("Retry",),
     "segue.requests": ("SubmittedBatch", "submission"),
-    "segue.specs": ("model", "transition"),
+    "segue.specs": ("composition", "model", "script_video", "transition"),
     "segue.v1.job_pb2": ("Batch", "Job", "JobState"),
     "segue.v1.job_service_pb2": ("WatchJobResponse",),
     "segue.v1.spec_pb2": ("JobKind", "JobSpec"),

@@ -12,6 +12,7 @@ from segue import requests
 from segue.callers import AioCaller
 from segue.calls import Deadline
 from segue.options import settings
+from segue.templates import AioTemplates
 from segue.v1.job_service_pb2 import (
     CancelBatchRequest,
     CancelJobRequest,
@@ -62,6 +63,8 @@ class Client:
     def __init__(self, addresses: Addresses, **options: Unpack[ClientOptions]) -> None:
         self._settings = settings(addresses, **options)
         self._call = AioCaller(self._settings)
+        self.templates = AioTemplates(self._call)
+        """Saves specs, to be referred to by ``template_id``."""
 
     async def submit(
         self,

@@ -14,6 +14,7 @@ from segue.calls import Attempts
 from segue.channels import Channels
 from segue.v1.job_service_pb2_grpc import JobServiceStub
 from segue.v1.system_service_pb2_grpc import SystemServiceStub
+from segue.v1.template_service_pb2_grpc import TemplateServiceStub
 from segue.values import seconds
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from segue.options import Settings
     from segue.v1.job_service_pb2_grpc import JobServiceAsyncStub
     from segue.v1.system_service_pb2_grpc import SystemServiceAsyncStub
+    from segue.v1.template_service_pb2_grpc import TemplateServiceAsyncStub
 
 RequestT = TypeVar("RequestT")
 ResponseT = TypeVar("ResponseT")
@@ -33,6 +35,7 @@ class Stubs(NamedTuple):
 
     jobs: JobServiceStub
     system: SystemServiceStub
+    templates: TemplateServiceStub
 
 
 class AioStubs(NamedTuple):
@@ -40,6 +43,7 @@ class AioStubs(NamedTuple):
 
     jobs: JobServiceAsyncStub
     system: SystemServiceAsyncStub
+    templates: TemplateServiceAsyncStub
 
 
 class Caller:
@@ -52,7 +56,9 @@ class Caller:
         self.channels: Channels[grpc.Channel, Stubs] = Channels(
             settings.addresses,
             dial=self._dial,
-            stub=lambda channel: Stubs(JobServiceStub(channel), SystemServiceStub(channel)),
+            stub=lambda channel: Stubs(
+                JobServiceStub(channel), SystemServiceStub(channel), TemplateServiceStub(channel)
+            ),
         )
 
     def __call__(
@@ -108,7 +114,9 @@ class AioCaller:
         self.channels: Channels[grpc.aio.Channel, AioStubs] = Channels(
             settings.addresses,
             dial=self._dial,
-            stub=lambda channel: AioStubs(JobServiceStub(channel), SystemServiceStub(channel)),
+            stub=lambda channel: AioStubs(
+                JobServiceStub(channel), SystemServiceStub(channel), TemplateServiceStub(channel)
+            ),
         )
 
     async def __call__(

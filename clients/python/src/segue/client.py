@@ -10,6 +10,7 @@ from segue import requests
 from segue.callers import Caller
 from segue.calls import Deadline
 from segue.options import settings
+from segue.templates import Templates
 from segue.v1.job_service_pb2 import (
     CancelBatchRequest,
     CancelJobRequest,
@@ -60,6 +61,8 @@ class Client:
     def __init__(self, addresses: Addresses, **options: Unpack[ClientOptions]) -> None:
         self._settings = settings(addresses, **options)
         self._call = Caller(self._settings)
+        self.templates = Templates(self._call)
+        """Saves specs, to be referred to by ``template_id``."""
 
     def submit(
         self,

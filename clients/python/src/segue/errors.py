@@ -99,6 +99,18 @@ class BatchNotFound(NotFound):
     """There is no such batch, or it has expired."""
 
 
+class TemplateNotFound(NotFound):
+    """There is no such template."""
+
+
+class TemplateExists(SegueError):
+    """There is another template of that id."""
+
+
+class TemplateChanged(SegueError):
+    """Somebody has changed the template since that revision; read it again."""
+
+
 class FailedPrecondition(SegueError):
     """The job is not in a state that allows it."""
 
@@ -203,6 +215,9 @@ class JobCancelled(JobEnded):
 _BY_REASON: Final[Mapping[str, type[SegueError]]] = {
     "JOB_NOT_FOUND": JobNotFound,
     "BATCH_NOT_FOUND": BatchNotFound,
+    "TEMPLATE_NOT_FOUND": TemplateNotFound,
+    "TEMPLATE_EXISTS": TemplateExists,
+    "TEMPLATE_CHANGED": TemplateChanged,
     "JOB_FINISHED": JobFinished,
     "JOB_NOT_RETRYABLE": JobNotRetryable,
     "JOB_NOT_HELD": JobNotHeld,

@@ -38,6 +38,8 @@ class JobOptions(TypedDict, total=False):
     """Not to be started before this, at most a year ahead; at once."""
     expire_if_not_started_after: timedelta | float | None
     """Fail it, unbilled, if it waits longer than this for its start, as a timedelta or in seconds; never."""
+    template_id: str
+    """A saved template, which stands where the spec is silent."""
 
 
 class JobFilter(TypedDict, total=False):
@@ -104,6 +106,7 @@ def submission(
     on_unknown_submission: str | job_pb2.UnknownSubmissionPolicy.ValueType = "",
     schedule_time: datetime | None = None,
     expire_if_not_started_after: timedelta | float | None = None,
+    template_id: str = "",
 ) -> job_service_pb2.SubmitJobRequest:
     """Describe a job with its options: an item of a batch. See `JobOptions`."""
     return job_service_pb2.SubmitJobRequest(
@@ -118,6 +121,7 @@ def submission(
         on_unknown_submission=enum_value(job_pb2.UnknownSubmissionPolicy, on_unknown_submission),
         schedule_time=timestamp(schedule_time),
         expire_if_not_started_after=duration(expire_if_not_started_after),
+        template_id=template_id,
     )
 
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import timedelta
 
+    from segue.v1.job_pb2 import Job
+
 #: JSON numbers travel as doubles; a larger integer (a seed, an id) would silently change on the way.
 _LARGEST_INTEGER: Final = 2**53
 
@@ -33,6 +35,11 @@ def transition(
     subtitles: spec_pb2.Subtitles | Iterable[tuple[float, float, str]] | None = None,
     music: spec_pb2.Music | str | None = None,
     voiceover: spec_pb2.Voiceover | str | None = None,
+    resolution: str = "",
+    seed: int | None = None,
+    generate_audio: bool | None = None,
+    thumbnail: bool = False,
+    probe: bool = False,
 ) -> spec_pb2.JobSpec:
     """Describe a video that begins with one image and ends with another.
 
@@ -42,8 +49,8 @@ def transition(
         prompt: what shall be seen on the way.
         negative_prompt: what shall not be seen.
         transition_type: how the movement feels: "energetic", "calm", "smooth", "dramatic", "dreamy", "cinematic".
-        video_length: a timedelta or seconds; 5 or 10.
-        aspect_ratio: "16:9", "9:16" or "1:1", for models that take it.
+        video_length: a timedelta or seconds; what the model makes, 5 or 10 for the default one.
+        aspect_ratio: for example "16:9" or "9:16", for models that take it.
         cfg_scale: how closely the model follows the prompt, 0 to 1.
         model: the fal endpoint, if not the server's default.
         name: a name for people.
@@ -51,6 +58,11 @@ def transition(
         subtitles: cues ``(start, end, text)`` in seconds, or the full message.
         music: the kind of music, for example "ambient", or the full message.
         voiceover: what is said, or the full message.
+        resolution: for example "720p", for models that take it.
+        seed: for models that take it.
+        generate_audio: whether the model makes sound of its own, for models that can.
+        thumbnail: add a still picture to the result.
+        probe: look into the file also when nothing else asks for it.
     """
     spec = spec_pb2.TransitionSpec(
         name=name,
@@ -65,10 +77,102 @@ def transition(
         model=model,
         subtitles=_subtitles(subtitles),
         audio_url=audio_url,
-        music=spec_pb2.Music(enabled=True, type=music) if isinstance(music, str) else music,
+        music=_music(music),
         voiceover=spec_pb2.Voiceover(enabled=True, text=voiceover) if isinstance(voiceover, str) else voiceover,
+        resolution=resolution,
+        seed=seed,
+        generate_audio=generate_audio,
+        thumbnail=thumbnail,
+        probe=probe,
     )
     return spec_pb2.JobSpec(transition=spec)
+
+
+def composition(
+    clips: Iterable[str | Job],
+    *,
+    name: str = "",
+    audio_url: str = "",
+    crossfade: timedelta | float | None = None,
+    subtitles: spec_pb2.Subtitles | Iterable[tuple[float, float, str]] | None = None,
+    platform: str | spec_pb2.Platform.ValueType = "",
+) -> spec_pb2.JobSpec:
+    """Describe a video that is joined from others.
+
+    Args:
+        clips: the parts in order: jobs (also such as still run), their ids, or http(s) URLs of videos.
+        name: a name for people.
+        audio_url: a sound track, as an http(s) URL or a data: URI.
+        crossfade: how long one clip fades into the next, as a timedelta or in seconds; none: a hard cut.
+        subtitles: cues ``(start, end, text)`` in seconds, or the full message.
+        platform: "youtube", "tiktok" or "instagram" decides shape and size; none: those of the first clip.
+    """
+    spec = spec_pb2.CompositionSpec(
+        name=name,
+        clips=[_clip(clip) for clip in clips],
+        audio_url=audio_url,
+        crossfade=duration(crossfade),
+        subtitles=_subtitles(subtitles),
+        platform=enum_value(spec_pb2.Platform, platform),
+    )
+    return spec_pb2.JobSpec(composition=spec)
+
+
+def script_video(
+    script: str,
+    *,
+    title: str = "",
+    script_id: str = "",
+    language: str = "",
+    platform: str | spec_pb2.Platform.ValueType = "",
+    aspect_ratio: str = "",
+    video_length: timedelta | float | None = None,
+    voice_provider: str = "",
+    voice_name: str = "",
+    background_music_url: str = "",
+    music: spec_pb2.Music | str | None = None,
+    subtitles: spec_pb2.Subtitles | bool = False,
+    image_model: str = "",
+    image_style: str = "",
+    script_model: str = "",
+) -> spec_pb2.JobSpec:
+    """Describe a narrated video that is made from a script.
+
+    Args:
+        script: what is said.
+        title: of the video.
+        script_id: the caller's own id of the script.
+        language: of the script, as a BCP 47 tag such as "pt-BR"; none: "en".
+        platform: "youtube" (16:9), "tiktok" (9:16) or "instagram" (4:5); none: "youtube".
+        aspect_ratio: another shape than the platform's usual one.
+        video_length: a timedelta or seconds; none: as long as the speech.
+        voice_provider: "elevenlabs", "google", "minimax" or "kokoro".
+        voice_name: the name of the voice at that provider.
+        background_music_url: music under the speech, as an http(s) URL or a data: URI.
+        music: the kind of music to be generated instead, for example "ambient", or the full message.
+        subtitles: True, or the full message; without cues they are made from the script.
+        image_model: the fal endpoint for the images, if not the server's default.
+        image_style: how the images look, for example "watercolour".
+        script_model: a fal endpoint of a language model that writes the prompts of the images.
+    """
+    spec = spec_pb2.ScriptVideoSpec(
+        script_id=script_id,
+        title=title,
+        script_content=script,
+        language=language,
+        platform=enum_value(spec_pb2.Platform, platform),
+        aspect_ratio=aspect_ratio,
+        video_length=duration(video_length),
+        voice_provider=voice_provider,
+        voice_name=voice_name,
+        background_music_url=background_music_url,
+        music=_music(music),
+        subtitles=spec_pb2.Subtitles(enabled=True) if subtitles is True else subtitles or None,
+        image_model=image_model,
+        image_style=image_style,
+        script_model=script_model,
+    )
+    return spec_pb2.JobSpec(script_video=spec)
 
 
 def model(endpoint: str, /, arguments: Mapping[str, Any] | None = None, **more_arguments: Any) -> spec_pb2.JobSpec:
@@ -96,6 +200,16 @@ def _subtitles(
         return subtitles
     cues = [spec_pb2.SubtitleCue(start=duration(start), end=duration(end), text=text) for start, end, text in subtitles]
     return spec_pb2.Subtitles(enabled=True, cues=cues)
+
+
+def _music(music: spec_pb2.Music | str | None) -> spec_pb2.Music | None:
+    return spec_pb2.Music(enabled=True, type=music) if isinstance(music, str) else music
+
+
+def _clip(clip: str | Job) -> spec_pb2.Clip:
+    if not isinstance(clip, str):
+        return spec_pb2.Clip(job_id=clip.id)
+    return spec_pb2.Clip(video_url=clip) if "://" in clip else spec_pb2.Clip(job_id=clip)
 
 
 def _check_integers(value: object, path: str) -> None:

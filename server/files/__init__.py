@@ -1,0 +1,1 @@
+"""Serves the folder of artifacts over HTTP, where no better web server does: SEGUE_FILES_LISTEN."""

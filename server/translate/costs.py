@@ -1,0 +1,89 @@
+"""What a job probably costs, and what else of its spec the engine goes by. The spec has been checked."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from google.protobuf.json_format import MessageToDict
+
+from core.catalog.calls import Call
+from core.catalog.music import music, music_prompt
+from core.catalog.prices import PRICES, estimated_cost
+from core.catalog.transition_model import Wish, transition_arguments
+from core.catalog.transitions import DEFAULT_TRANSITION_MODEL, TRANSITION_MODELS
+from core.catalog.voices import speech
+from core.job import JobId
+from segue.v1 import job_pb2
+
+if TYPE_CHECKING:
+    from segue.v1 import spec_pb2
+
+#: How long music is where nobody knows how long the video will be; the models charge by the piece.
+_SOME_LENGTH: Final = timedelta(seconds=5)
+
+
+def money_to_proto(micros: int) -> job_pb2.Money:
+    """Return an amount of USD."""
+    return job_pb2.Money(currency_code="USD", micros=micros)
+
+
+def estimated_cost_of(spec: spec_pb2.JobSpec) -> int | None:
+    """Return what the generations of a job probably cost together, in micros of USD; None: unknown.
+
+    How many scenes a script has is known only when it has been analysed.
+    """
+    match spec.WhichOneof("kind"):
+        case "transition":
+            return _cost_of(_calls_of(spec.transition))
+        case "model" if spec.model.endpoint in PRICES:
+            return estimated_cost(spec.model.endpoint, MessageToDict(spec.model.arguments))
+        case "composition":
+            return 0  # nothing is generated
+        case _:
+            return None
+
+
+def model_of(spec: spec_pb2.JobSpec) -> str:
+    """Return the model that does the work, as far as it says how long that takes."""
+    match spec.WhichOneof("kind"):
+        case "transition":
+            return spec.transition.model or DEFAULT_TRANSITION_MODEL.endpoint
+        case "model":
+            return spec.model.endpoint
+        case _:
+            return ""
+
+
+def awaited_jobs(spec: spec_pb2.JobSpec) -> tuple[JobId, ...]:
+    """Return the jobs that a composition is made of, each once."""
+    clips = spec.composition.clips if spec.WhichOneof("kind") == "composition" else ()
+    return tuple(dict.fromkeys(JobId(clip.job_id) for clip in clips if clip.WhichOneof("source") == "job_id"))
+
+
+def _cost_of(calls: list[Call]) -> int | None:
+    costs = [estimated_cost(call.endpoint, call.arguments) for call in calls]
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if len(known) == len(costs) else None
+
+
+def _calls_of(spec: spec_pb2.TransitionSpec) -> list[Call]:
+    """Return the calls that a transition is made of, as far as their prices go by them."""
+    model = TRANSITION_MODELS[spec.model] if spec.model else DEFAULT_TRANSITION_MODEL
+    length = spec.video_length.ToTimedelta() if spec.HasField("video_length") else None
+    wish = Wish(
+        prompt="",
+        front_image_url="",
+        tail_image_url="",
+        length=length,
+        resolution=spec.resolution,
+        generate_audio=spec.generate_audio if spec.HasField("generate_audio") else None,
+    )
+    calls = [Call(endpoint=model.endpoint, arguments=transition_arguments(model, wish), answer="video")]
+    if spec.music.enabled:
+        made = length or model.default_length or _SOME_LENGTH
+        calls.append(music(spec.music.model, music_prompt(spec.music.type, spec.music.prompt), made))
+    if spec.voiceover.enabled:
+        voice = spec.voiceover
+        calls.append(speech(voice.provider, voice.language, voice.voice, voice.text))
+    return calls

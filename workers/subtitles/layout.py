@@ -1,0 +1,150 @@
+"""How a text is laid into the room it has: which lines, and how small the letters must be.
+
+Lines are balanced: of all ways to use as few lines as possible, the one whose longest line is shortest. Widths come
+from the fonts' own measures; joined letters may turn out narrower, never wider.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from workers.subtitles.breaks import clusters_of, may_part, pieces_of
+from workers.subtitles.cues import UNSEEN
+from workers.subtitles.typefaces import drawable, width_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: The lines that a reader takes in at a glance. Letters shrink before there are more.
+GOOD_LINES: Final = 3
+#: Down to this share of the style's size letters are made smaller to keep to GOOD_LINES; then lines are added.
+SMALL: Final = 0.7
+#: By how much letters shrink from one try to the next.
+_STEP: Final = 0.92
+#: How far a line may reach beyond its width rather than begin with closing punctuation, as a factor.
+_OVERHANG: Final = 1.05
+#: How exactly lines are balanced, in ems.
+_EXACT: Final = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What there is for one text."""
+
+    width: float
+    """Of a line, in ems of the style's own size."""
+    lines: float
+    """How many lines of that size stand above one another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A text in lines."""
+
+    lines: tuple[tuple[str, ...], ...]
+    """Each line's clusters, without the spaces at its ends."""
+    scale: float
+    """The letters' size as a share of the style's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Clusters that stay on one line."""
+
+    clusters: tuple[str, ...]
+    width: float
+    """With the spaces at its end."""
+    inked: float
+    """Without them: what it takes as the last piece of a line."""
+
+
+def laid_out(text: str, room: Room, *, language: str) -> Layout:
+    """Return the text in lines that fit the room: few of them, balanced, and no smaller than need be."""
+    paragraphs = [_pieces(line, language) for line in text.split("\n")]
+    scale = 1.0
+    while True:
+        width = room.width / scale
+        lines = [line for pieces in paragraphs for line in _wrapped(pieces, width, language)]
+        allowed = max(GOOD_LINES, len(paragraphs)) if scale > SMALL else room.lines / scale
+        if len(lines) <= min(allowed, room.lines / scale):
+            break
+        scale *= _STEP
+    balanced = (line for pieces in paragraphs for line in _balanced(pieces, width, language))
+    return Layout(tuple(_trimmed(line) for line in balanced), scale)
+
+
+def _pieces(line: str, language: str) -> list[_Piece]:
+    return [_piece(clusters, language) for clusters in pieces_of(clusters_of(line))]
+
+
+def _piece(clusters: Sequence[str], language: str) -> _Piece:
+    widths = [width_of(*drawable(cluster, language)) for cluster in clusters]
+    width = sum(widths)
+    spaces = 0.0
+    for cluster, own in zip(reversed(clusters), reversed(widths), strict=True):
+        if cluster.strip(UNSEEN):
+            break
+        spaces += own
+    return _Piece(tuple(clusters), width, width - spaces)
+
+
+def _balanced(pieces: Sequence[_Piece], width: float, language: str) -> list[list[_Piece]]:
+    """Return as few lines as that width allows, as even as they can be."""
+    lines = _wrapped(pieces, width, language)
+    count = len(lines)
+    if count < 2:
+        return lines
+    low, high = sum(piece.width for piece in pieces) / count / 2, width
+    while high - low > _EXACT:
+        middle = (low + high) / 2
+        tried = _wrapped(pieces, middle, language)
+        if len(tried) > count or any(_width(line) > middle for line in tried):
+            low = middle
+        else:
+            high, lines = middle, tried
+    return lines
+
+
+def _wrapped(pieces: Sequence[_Piece], width: float, language: str) -> list[list[_Piece]]:
+    """Return lines filled one after another; a piece wider than a line is parted between letters."""
+    lines: list[list[_Piece]] = []
+    used = 0.0
+    for whole in pieces:
+        for piece in [whole] if whole.inked <= width else _parted(whole, width, language):
+            if lines and used + piece.inked <= width:
+                lines[-1].append(piece)
+                used += piece.width
+            else:
+                lines.append([piece])
+                used = piece.width
+    return lines
+
+
+def _parted(piece: _Piece, width: float, language: str) -> list[_Piece]:
+    """Return the piece in parts of at most that width, or of one cluster."""
+    parts: list[list[str]] = []
+    used = 0.0
+    for index, cluster in enumerate(piece.clusters):
+        own = width_of(*drawable(cluster, language))
+        held = used + own <= width * _OVERHANG and not may_part(piece.clusters[index - 1], cluster)
+        if parts and (used + own <= width or held):
+            parts[-1].append(cluster)
+            used += own
+        else:
+            parts.append([cluster])
+            used = own
+    return [_piece(part, language) for part in parts]
+
+
+def _width(line: Sequence[_Piece]) -> float:
+    return sum(piece.width for piece in line[:-1]) + line[-1].inked
+
+
+def _trimmed(line: Sequence[_Piece]) -> tuple[str, ...]:
+    clusters = [cluster for piece in line for cluster in piece.clusters]
+    while clusters and clusters[-1] == " ":
+        clusters.pop()
+    while clusters and clusters[0] == " ":
+        clusters.pop(0)
+    return tuple(clusters)
