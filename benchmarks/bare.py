@@ -18,9 +18,9 @@ import uvloop
 
 from benchmarks.least import Broadcast, echo, one_page, one_read, one_script
 from core.store.connection import connect
-from server.__main__ import GC_THRESHOLDS
 from server.app import CONNECTIONS
 from server.options import server_options
+from server.process import GC_THRESHOLDS
 from server.settings import Settings
 
 if TYPE_CHECKING:

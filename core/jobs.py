@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from core.events.event import Event
-    from core.events.feed import BatchEvent, BatchSnapshot, Quiet, Snapshot
+    from core.events.feed import BatchEvent, BatchSnapshot, Quiet, Snapshot, Thinned
     from core.events.hub import Hub
     from core.job import Batch, Job, Submission, Tenant
     from core.store.control import Scope
@@ -250,7 +250,7 @@ class Jobs:
 
     def follow(
         self, tenant: Tenant, job_id: JobId, *, after: int, heartbeat: timedelta
-    ) -> AsyncGenerator[Snapshot | Event | Quiet, None]:
+    ) -> AsyncGenerator[Snapshot | Event | Thinned[Event] | Quiet, None]:
         """Yield what happens to a job after a sequence; see core.events.follow.
 
         Raises:
@@ -262,7 +262,7 @@ class Jobs:
 
     async def follow_batch(
         self, tenant: Tenant, batch_id: BatchId, *, after: int, heartbeat: timedelta
-    ) -> AsyncGenerator[BatchSnapshot | BatchEvent | Quiet, None]:
+    ) -> AsyncGenerator[BatchSnapshot | BatchEvent | Thinned[BatchEvent] | Quiet, None]:
         """Yield what happens to the jobs of a batch after a sequence; see core.events.follow.
 
         Raises:

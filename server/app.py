@@ -14,7 +14,6 @@ import structlog
 from core.events.hub import Hub
 from core.jobs import Jobs
 from core.store.connection import connect
-from core.store.keys import Keys
 from core.store.templates import TemplateStore
 from segue.v1.job_service_pb2_grpc import add_JobServiceServicer_to_server
 from segue.v1.system_service_pb2_grpc import add_SystemServiceServicer_to_server
@@ -69,7 +68,7 @@ async def serving(settings: Settings) -> AsyncIterator[Serving]:
     redis = connect(url, timeout=timedelta(seconds=settings.redis_timeout_seconds), connections=CONNECTIONS)
     async with AsyncExitStack() as resources:
         resources.push_async_callback(redis.aclose)
-        hub = Hub(redis, Keys(settings.key_prefix))
+        hub = Hub(redis)
         resources.push_async_callback(hub.close)
         health = Health()
         probe = RedisProbe(url, health)
@@ -94,7 +93,7 @@ async def serving(settings: Settings) -> AsyncIterator[Serving]:
 
 
 def _build(settings: Settings, jobs: Jobs, templates: TemplateStore, health: Health) -> grpc.aio.Server:
-    server = grpc.aio.server(interceptors=interceptors(), options=server_options(settings))
+    server = grpc.aio.server(interceptors=interceptors(settings), options=server_options(settings))
     add_JobServiceServicer_to_server(JobServicer(jobs, templates, settings), server)
     add_TemplateServiceServicer_to_server(TemplateServicer(templates), server)
     add_SystemServiceServicer_to_server(SystemServicer(jobs, settings), server)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from core.errors import SegueError
 
 
@@ -9,6 +11,13 @@ class MalformedRequestError(SegueError):
     """The request is not the protobuf message that this method takes."""
 
     reason = "MALFORMED_REQUEST"
+
+
+class WatcherStuckError(SegueError):
+    """Nothing was taken from this stream for too long; open it again after the last sequence received."""
+
+    reason = "WATCHER_STUCK"
+    retry_after = timedelta(seconds=1)
 
 
 class CannotListenError(Exception):

@@ -43,6 +43,8 @@ class Settings(ProcessSettings):
     """The longest that a finished job may ask to be kept."""
     watch_max_age_seconds: float = Field(default=30 * 60, gt=0)
     """After about this (give or take 20 %) a watch is sent to another server, to spread the load anew."""
+    watch_stuck_seconds: float = Field(default=60, gt=0)
+    """A watch whose client has taken nothing for so long, although there is something, is ended."""
     drain_seconds: float = Field(default=2, ge=0, le=60)
     """Over this span the clients of a stopping server are told to come back elsewhere."""
     shutdown_delay_seconds: float = Field(default=0, ge=0, le=120)

@@ -31,7 +31,7 @@ from core.errors import (
     TooManyDependentsError,
     TooManyTemplatesError,
 )
-from server.errors import MalformedRequestError
+from server.errors import MalformedRequestError, WatcherStuckError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -72,6 +72,7 @@ STATUS: Final[Mapping[type[SegueError], grpc.StatusCode]] = {
     StoreUnavailableError: grpc.StatusCode.UNAVAILABLE,
     DrainingError: grpc.StatusCode.UNAVAILABLE,
     FencedError: grpc.StatusCode.ABORTED,
+    WatcherStuckError: grpc.StatusCode.RESOURCE_EXHAUSTED,
 }
 
 #: What was not found, by the metadata that names it.
@@ -124,7 +125,7 @@ def _fitting(text: str) -> str:
 
 def _hints(error: SegueError) -> Iterator[Message]:
     """Yield what tells a client what to do about an error."""
-    if isinstance(error, (StoreUnavailableError, DrainingError)):
+    if isinstance(error, (StoreUnavailableError, DrainingError, WatcherStuckError)):
         delay = Duration()
         delay.FromTimedelta(error.retry_after)
         yield RetryInfo(retry_delay=delay)

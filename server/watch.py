@@ -12,7 +12,9 @@ from core.errors import DrainingError
 from core.events.feed import Told
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator
+
+    from server.telling import Teller
 
 #: How far the end of a watch may lie from its greatest age, as a part of it: watches opened together end apart.
 JITTER: Final = 0.2
@@ -20,29 +22,19 @@ JITTER: Final = 0.2
 RETURN_WITHIN: Final = timedelta(seconds=1)
 
 ItemT = TypeVar("ItemT", bound=Told)
-MessageT = TypeVar("MessageT")
 
 
 async def watched(
-    following: AsyncGenerator[ItemT, None],
-    message: Callable[[ItemT], MessageT],
-    draining: Callable[[int, timedelta], MessageT],
-    *,
-    after: int,
-    max_age: timedelta,
-) -> AsyncGenerator[MessageT, None]:
-    """Yield what is followed as messages of a watch; end like it, or about at *max_age*.
+    following: AsyncGenerator[ItemT, None], teller: Teller, *, after: int, max_age: timedelta
+) -> AsyncGenerator[bytes, None]:
+    """Yield what is followed as serialised messages of a watch; end like it, or about at *max_age*.
 
     The age is looked at with every message, and a quiet watch has its heartbeats.
-
-    Args:
-        message: makes the message of an item.
-        draining: makes the last message of a stream that goes on elsewhere: its sequence, and how long to wait.
 
     Raises:
         DrainingError: the watch goes on elsewhere, as its last message has said.
     """
-    clock = asyncio.get_running_loop().time
+    clock, message = asyncio.get_running_loop().time, teller.message
     end = clock() + max_age.total_seconds() * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - spreads load
     sequence = after
     try:
@@ -53,7 +45,7 @@ async def watched(
                 if clock() >= end and not item.is_final:
                     _leave()
     except DrainingError as error:
-        yield draining(sequence, error.retry_after)
+        yield teller.draining(sequence, error.retry_after)
         raise
 
 

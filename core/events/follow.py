@@ -69,13 +69,11 @@ async def follow(
                 inbox.spoke()
 
 
-async def _begin(
-    feed: Feed[SnapshotT, ItemT], inbox: Inbox[ItemT], after: int
-) -> tuple[SnapshotT | None, bool]:
+async def _begin(feed: Feed[SnapshotT, ItemT], inbox: Inbox[ItemT], after: int) -> tuple[SnapshotT | None, bool]:
     """Return the snapshot with which to begin, if any, and whether nothing follows it."""
-    head: Told = await feed.head()
-    snapshot = None
-    if after == 0 or after > head.sequence:
+    # Who comes back needs only where the log stands, unless it has never stood where they were.
+    snapshot, head = None, await feed.head() if after else None
+    if head is None or after > head.sequence:
         head = snapshot = await feed.snapshot(history_truncated=after > 0)
         after = head.sequence
     _heed_cancellation()

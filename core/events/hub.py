@@ -78,7 +78,7 @@ class _Channel:
 class Hub:
     """One pub/sub connection for all watchers of a process."""
 
-    def __init__(self, redis: Redis, _keys: object = None) -> None:
+    def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._newest = redis.register_script(NEWEST)
         self._channels: dict[bytes, _Channel] = {}

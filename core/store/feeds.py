@@ -47,7 +47,8 @@ class JobFeed:
             JobNotFoundError: this tenant has no such job.
         """
         with translated():
-            sequence, state = await self._redis.hmget(self.record, ["sequence", "state"])
+            fields = await self._redis.hmget(self.record, ["sequence", "state"])
+        sequence, state = cast("list[bytes | None]", fields)
         if sequence is None or state is None:
             raise JobNotFoundError(metadata={"job_id": self._job_id})
         return Head(int(sequence), JobState(state.decode()).is_terminal)

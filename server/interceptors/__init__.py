@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from server.interceptors.errors import errors_answered
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
 
     import grpc
 
+    from server.settings import Settings
 
-def interceptors() -> Sequence[grpc.aio.ServerInterceptor]:
+
+def interceptors(settings: Settings) -> Sequence[grpc.aio.ServerInterceptor]:
     """Return the interceptors of a server."""
-    return [Pipeline([errors_answered, calls_logged, tenant_bound])]
+    longest_write = timedelta(seconds=settings.watch_stuck_seconds)
+    return [Pipeline([errors_answered, calls_logged, tenant_bound], longest_write=longest_write)]

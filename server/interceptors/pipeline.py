@@ -13,9 +13,11 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from server.errors import MalformedRequestError
+from server.patience import Patience
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+    from datetime import timedelta
 
     from google.protobuf.message import Message
 
@@ -30,8 +32,9 @@ _MALFORMED: Final = object()
 class Pipeline(grpc.aio.ServerInterceptor):
     """Wraps each method in *layers*, the first outermost."""
 
-    def __init__(self, layers: Sequence[Layer]) -> None:
+    def __init__(self, layers: Sequence[Layer], *, longest_write: timedelta) -> None:
         self._layers = layers
+        self._longest_write = longest_write
         self._handlers: dict[str, Handler] = {}
 
     async def intercept_service(
@@ -51,7 +54,7 @@ class Pipeline(grpc.aio.ServerInterceptor):
 
     def _wrapped(self, method: str, handler: Handler) -> Handler:
         behaviour: Any = handler.unary_stream or handler.unary_unary
-        call = _writing(behaviour) if handler.unary_stream else behaviour
+        call = self._writing(method, behaviour) if handler.unary_stream else behaviour
         call = _decoded(call)
         for layer in reversed(self._layers):
             call = layer(method, call)
@@ -59,25 +62,30 @@ class Pipeline(grpc.aio.ServerInterceptor):
             grpc.unary_stream_rpc_method_handler if handler.unary_stream else grpc.unary_unary_rpc_method_handler
         )
         decode: Any = handler.request_deserializer
+        encode: Any = handler.response_serializer
         wrapped: Handler = make(
-            call, request_deserializer=_tolerant(decode), response_serializer=handler.response_serializer
+            call,
+            request_deserializer=_tolerant(decode),
+            response_serializer=_unless_done(encode) if handler.unary_stream else encode,
         )
         return wrapped
 
+    def _writing(self, method: str, stream: Callable[[Any, Context], AsyncGenerator[Message | bytes, None]]) -> Call:
+        """Return the call that writes what a stream yields.
 
-def _writing(stream: Callable[[Any, Context], AsyncGenerator[Message, None]]) -> Call:
-    """Return the call that writes what a stream yields.
+        grpc would iterate over the stream itself, but leaves it to the garbage collector, and so to another task, when
+        the client goes while something is being sent. Here it is closed in its own task and context.
+        """
 
-    grpc would iterate over the stream itself, but leaves it to the garbage collector, and so to another task, when the
-    client goes while something is being sent. Here it is closed in its own task and context.
-    """
+        async def write(request: Any, context: Context) -> None:
+            async with aclosing(stream(request, context)) as responses:
+                with Patience(responses, self._longest_write, method) as patience:
+                    async for response in responses:
+                        patience.begin()
+                        await context.write(response)
+                        patience.end()
 
-    async def write(request: Any, context: Context) -> None:
-        async with aclosing(stream(request, context)) as responses:
-            async for response in responses:
-                await context.write(response)
-
-    return write
+        return write
 
 
 def _decoded(call: Call) -> Call:
@@ -89,6 +97,15 @@ def _decoded(call: Call) -> Call:
         return await call(request, context)
 
     return refuse
+
+
+def _unless_done(encode: Callable[[Message], bytes]) -> Callable[[Message | bytes], bytes]:
+    """Return the serialiser that lets pass what is serialised already."""
+
+    def encoded(message: Message | bytes) -> bytes:
+        return message if isinstance(message, bytes) else encode(message)
+
+    return encoded
 
 
 def _tolerant(decode: Callable[[bytes], Message]) -> Callable[[bytes], object]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING
 
 from core.job import BatchId, JobId
@@ -13,14 +11,9 @@ from segue.v1 import job_service_pb2 as pb
 from segue.v1.job_service_pb2_grpc import JobServiceServicer
 from server.servicers.pending import stream_not_offered
 from server.statuses import status_of
+from server.telling import BatchTeller, JobTeller
 from server.templating import filled, filled_batch
 from server.tenants import current_tenant
-from server.translate.events import (
-    batch_draining_to_proto,
-    batch_watched_to_proto,
-    draining_to_proto,
-    watched_to_proto,
-)
 from server.translate.jobs import batch_to_proto, job_to_proto
 from server.translate.page_tokens import page_token_from_proto, page_token_to_proto
 from server.translate.requests import (
@@ -45,16 +38,17 @@ from server.validation.requests import (
     check_watch_job,
 )
 from server.waiting import ended
-from server.watch import watched
+from server.watch import ItemT, watched
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
     from typing import Final
 
     from core.jobs import Jobs
     from core.store.templates import TemplateStore
     from segue.v1 import job_pb2
     from server.settings import Settings
+    from server.telling import Teller
     from server.types import Context
 
 #: Bytes of a refused item's status: a thousand of them stay within the 4 MB that clients take by default.
@@ -131,41 +125,33 @@ class JobServicer(JobServiceServicer):
             await ended(self._jobs.follow(current_tenant(), job_id, after=0, heartbeat=timeout), timeout=timeout)
         return pb.WaitJobResponse(job=await self._current(job_id))
 
-    async def WatchJob(self, request: pb.WatchJobRequest, context: Context) -> AsyncIterator[pb.WatchJobResponse]:
+    def WatchJob(  # type: ignore[override]  # its messages are serialised already
+        self, request: pb.WatchJobRequest, context: Context
+    ) -> AsyncGenerator[bytes, None]:
         """Stream what happens to a job."""
         check_watch_job(request)
         job_id = JobId(request.job_id)
         following = self._jobs.follow(
             current_tenant(), job_id, after=request.after_sequence, heartbeat=heartbeat_from_proto(request)
         )
-        responses = watched(
-            following,
-            partial(watched_to_proto, job_id),
-            partial(draining_to_proto, job_id),
-            after=request.after_sequence,
-            max_age=timedelta(seconds=self._settings.watch_max_age_seconds),
-        )
-        async with aclosing(responses):
-            async for response in responses:
-                yield response
+        return self._watched(following, JobTeller(job_id, with_logs=request.include_logs), request.after_sequence)
 
-    async def WatchBatch(self, request: pb.WatchBatchRequest, context: Context) -> AsyncIterator[pb.WatchBatchResponse]:
+    def WatchBatch(  # type: ignore[override]  # its messages are serialised already
+        self, request: pb.WatchBatchRequest, context: Context
+    ) -> AsyncGenerator[bytes, None]:
         """Stream what happens to the jobs of a batch."""
         check_watch_batch(request)
         batch_id = BatchId(request.batch_id)
         following = self._jobs.follow_batch(
             current_tenant(), batch_id, after=request.after_sequence, heartbeat=heartbeat_from_proto(request)
         )
-        responses = watched(
-            following,
-            partial(batch_watched_to_proto, batch_id),
-            partial(batch_draining_to_proto, batch_id),
-            after=request.after_sequence,
-            max_age=timedelta(seconds=self._settings.watch_max_age_seconds),
-        )
-        async with aclosing(responses):
-            async for response in responses:
-                yield response
+        return self._watched(following, BatchTeller(batch_id, with_logs=request.include_logs), request.after_sequence)
+
+    def _watched(
+        self, following: AsyncGenerator[ItemT, None], teller: Teller, after: int
+    ) -> AsyncGenerator[bytes, None]:
+        max_age = timedelta(seconds=self._settings.watch_max_age_seconds)
+        return watched(following, teller, after=after, max_age=max_age)
 
     async def CancelJob(self, request: pb.CancelJobRequest, context: Context) -> pb.CancelJobResponse:
         """Cancel a job."""

@@ -17,12 +17,13 @@ from redis.exceptions import ResponseError
 import segue
 from core.errors import FencedError, StoreUnavailableError
 from core.events.event import LogWritten, StateChanged
+from core.events.feed import PAGE
 from core.ids import time_ordered_ids
 from core.job import DEFAULT_TENANT, JobId, JobKind, Submission
 from core.settings import StoreSettings
 from core.store.attempts import AttemptKey, AttemptStore, KindRule, Outcome, Policy
 from core.store.connection import connect
-from core.store.feeds import PAGE, JobFeed
+from core.store.feeds import JobFeed
 from core.store.jobs import JobStore
 from devstack.settings import Settings
 from devstack.stack import Stack

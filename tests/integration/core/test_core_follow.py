@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.errors import DrainingError, JobNotFoundError
-from core.events.event import Event, LogWritten, StateChanged
-from core.events.feed import Quiet, Snapshot
+from core.events import inbox
+from core.events.event import Event, LogWritten, ProgressMade, StateChanged
+from core.events.feed import Quiet, Snapshot, Thinned
 from core.events.hub import Hub
 from core.events.inbox import CAPACITY
-from core.job import DEFAULT_TENANT, JobId, JobKind, JobState
+from core.job import DEFAULT_TENANT, JobId, JobKind, JobState, Progress
 from core.jobs import Jobs
 from core.store.attempts import KindRule, Outcome, Policy
 from core.store.connection import connect
 from core.store.feeds import JobFeed
 from devstack.redis import RedisServer
-from tests.integration.core.engine import EVENTS, PREFIX, RETENTION, TIMEOUT, Engine, eventually
+from tests.integration.core.engine import EVENTS, PREFIX, RETENTION, TIMEOUT, Engine, eventually, key_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -32,14 +33,14 @@ if TYPE_CHECKING:
     from core.job import Job
     from tests.integration.core.engine import Clock
 
-Item = Snapshot | Event | Quiet
+Item = Snapshot | Event | Thinned[Event] | Quiet
 SECOND = timedelta(seconds=1)
 
 
 async def collect(jobs: Jobs, job: Job, *, after: int = 0) -> list[Snapshot | Event]:
     """Follow a job to its end."""
     async with aclosing(follow(jobs, job, after=after)) as items:
-        return [item async for item in items if not isinstance(item, Quiet)]
+        return [item async for item in items if isinstance(item, Snapshot | Event)]
 
 
 def follow(jobs: Jobs, job: Job, *, after: int = 0, heartbeat: timedelta = SECOND) -> AsyncGenerator[Item, None]:
@@ -254,8 +255,41 @@ async def test_a_slow_watcher_whose_inbox_overflows_gets_everything(jobs: Jobs, 
 
         items += [item async for item in slow]
 
-    heard = [item for item in items if not isinstance(item, Quiet)]
+    heard = [item for item in items if isinstance(item, Snapshot | Event)]
     assert_complete(heard, last=last)
+
+
+async def test_who_is_too_slow_is_spared_old_progress_and_lines_but_no_change_of_state(
+    jobs: Jobs, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "SLOW", 0)
+    job = await engine.started()
+    async with aclosing(follow(jobs, job)) as slow:
+        items = [await anext(slow)]
+        fast = asyncio.create_task(collect(jobs, job))
+        for number in range(4):
+            lines = [str(line) for line in range(CAPACITY // 2)]
+            await engine.attempts.report(key_of(job), Progress(fraction=number / 10), lines)
+        await engine.finish(job, Outcome.RETRY)
+        await engine.control.cancel(job.tenant, job.id)
+        last = (await engine.now(job)).sequence
+        await fast  # the same events have come to the slow one's inbox by now
+
+        items += [item async for item in slow]
+
+    told = [item for item in items if not isinstance(item, Quiet)]
+    assert len(told) < CAPACITY
+    assert sum(item.omitted for item in told if isinstance(item, Thinned)) == last - sequence_of(told[0]) - len(
+        told[1:]
+    )
+    for before, after in pairwise(told):
+        omitted = after.omitted if isinstance(after, Thinned) else 0
+        assert sequence_of(after) - omitted == sequence_of(before) + 1
+    events = [item.item if isinstance(item, Thinned) else item for item in told]
+    states = [event.to_state for event in events if isinstance(event, StateChanged)]
+    assert states == [JobState.PENDING, JobState.CANCELLED]
+    newest = [event for event in events if isinstance(event, ProgressMade)][-1]
+    assert newest.progress.fraction == 0.3
 
 
 async def test_a_drained_watcher_is_sent_elsewhere_and_so_is_who_still_comes(
@@ -281,7 +315,7 @@ async def test_a_hub_closes_whatever_it_is_doing(redis: Redis, engine: Engine, t
     job = await engine.submit()
     hub = Hub(redis)
     hub.start()
-    with hub.listen(JobFeed(engine.store, redis, job.tenant, job.id)):
+    with hub.listen(JobFeed(engine.store, redis, job.tenant, job.id), 1):
         for _ in range(turns):
             await asyncio.sleep(0)
 

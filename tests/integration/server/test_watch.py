@@ -190,3 +190,52 @@ async def test_a_stopping_server_sends_its_watchers_elsewhere(settings: Settings
     assert refusal is not None
     assert (refusal.code, refusal.reason) == (StatusCode.UNAVAILABLE, "DRAINING")
     assert refusal.retry_after is not None
+
+
+@pytest.mark.parametrize("include_logs", [False, True])
+async def test_the_texts_of_logs_are_sent_to_those_who_ask(
+    jobs: JobServiceAsyncStub, worker: AttemptStore, include_logs: bool
+) -> None:
+    job_id = (await jobs.SubmitJob(submit())).job.id
+    request = pb.WatchJobRequest(job_id=job_id, include_logs=include_logs)
+    live = aiter(jobs.WatchJob(request))
+    await anext(live)
+    job = await claimed(worker)
+    key = AttemptKey(job.tenant, job.id, job.attempt)
+    await worker.report(key, None, ["a line", "another"])
+    await worker.finish(key, Outcome.SUCCEEDED)
+
+    told, refusal = await watched(live)
+    request.after_sequence = 1
+    missed, _ = await watched(jobs.WatchJob(request))
+
+    assert refusal is None
+    assert told == missed
+    assert [message.sequence for message in told] == [2, 3, 4, 5]
+    assert all(message.HasField("log") for message in told[1:3])
+    assert [message.log.text for message in told[1:3]] == (["a line", "another"] if include_logs else ["", ""])
+
+
+async def test_with_and_without_logs_watchers_of_one_job_get_each_what_they_asked_for(
+    jobs: JobServiceAsyncStub, worker: AttemptStore
+) -> None:
+    job_id = (await jobs.SubmitJob(submit())).job.id
+    streams = [
+        aiter(jobs.WatchJob(pb.WatchJobRequest(job_id=job_id, include_logs=include_logs)))
+        for include_logs in (False, True, False, True)
+    ]
+    for stream in streams:
+        await anext(stream)
+    job = await claimed(worker)
+    key = AttemptKey(job.tenant, job.id, job.attempt)
+    await worker.report(key, Progress(fraction=0.5), ["a line"])
+    await worker.finish(key, Outcome.SUCCEEDED)
+
+    heard = [(await watched(stream))[0] for stream in streams]
+
+    assert heard[0] == heard[2]
+    assert heard[1] == heard[3]
+    assert [[message.log.text for message in told if message.HasField("log")] for told in heard[:2]] == [
+        [""],
+        ["a line"],
+    ]
