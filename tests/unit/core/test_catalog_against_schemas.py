@@ -14,6 +14,7 @@ from core.catalog.images import IMAGE_MODELS, image
 from core.catalog.music import MUSIC_MODELS, music
 from core.catalog.platforms import PLATFORM_RATIOS, frame_size
 from core.catalog.prices import PRICES
+from core.catalog.texts import ROUTED_MODELS, asked_model
 from core.catalog.transition_model import Wish, transition_arguments
 from core.catalog.transitions import TRANSITION_MODELS, USABLE_MODELS
 from core.catalog.voices import VOICE_PROVIDERS, speech
@@ -115,6 +116,13 @@ def test_images_are_drawn_for_every_platform_and_shape(endpoint: str) -> None:
             assert size["width"] % 16 == size["height"] % 16 == 0
             assert size["width"] * size["height"] <= 2_000_000
             assert size["width"] / size["height"] == pytest.approx(frame.width / frame.height, rel=0.02)
+
+
+@pytest.mark.parametrize("endpoint", ["fal-ai/any-llm", *ROUTED_MODELS])
+def test_a_language_model_is_named_where_the_endpoint_insists(endpoint: str) -> None:
+    named = asked_model(endpoint)
+
+    taken(endpoint, {"prompt": "x", "system_prompt": "y", **({"model": named} if named else {})})
 
 
 def test_every_priced_model_is_one_that_can_be_tried_here() -> None:
