@@ -123,11 +123,11 @@ async def test_a_video_has_the_shape_and_resolution_that_are_asked_for(
     url = await fal.upload(last_picture, name="last.jpg", content_type="image/jpeg")
     arguments = {"prompt": "x", "first_image_url": url, "end_image_url": url}
 
-    asked = {**arguments, "aspect_ratio": "9:16", "resolution": "360p", "duration": "5"}
+    asked = {**arguments, "aspect_ratio": "9:16", "resolution": "540p", "duration": "5"}
     tall = await generated(fal, "fal-ai/pixverse/v5/transition", asked)
     usual = await generated(fal, "fal-ai/pixverse/v5/transition", arguments)
 
-    assert re.search(r"h264.* 360x640", await described(await saved(fal, tall["video"], tmp_path)))
+    assert re.search(r"h264.* 540x960", await described(await saved(fal, tall["video"], tmp_path)))
     assert re.search(r"h264.* 640x360", await described(await saved(fal, usual["video"], tmp_path)))
 
 
