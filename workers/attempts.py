@@ -20,16 +20,18 @@ from core.errors import FencedError, StoreUnavailableError
 from core.job import ErrorReason, Job, JobError, JobState
 from core.store.attempts import AttemptKey, Hold, Outcome
 from core.tasks import ended
-from workers.errors import JobFailedError
+from workers.errors import JobFailedError, most_telling
 from workers.generations import Ledger
 from workers.persistence import persistently
 from workers.recipes import perform
 from workers.run import Run
+from workers.slots import SlotLine
 
 if TYPE_CHECKING:
     from core.store.attempts import AttemptStore
     from workers.fal.gateway import FalGateway
     from workers.polling import PollPolicy
+    from workers.studio import Studio
 
 log = structlog.get_logger(__name__)
 
@@ -73,6 +75,7 @@ class _Attempt:
     job: Job
     key: AttemptKey
     ledger: Ledger
+    run: Run
     stop: Stop | None = None
     stopped: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     """Done once it is stopped. A future: an event and a task that waits for it would cost each attempt 3 KB."""
@@ -106,11 +109,17 @@ class Attempts:
     lease: timedelta
     polls: PollPolicy
     retries: RetryPolicy
+    studio: Studio | None = None
+    """The tools of recipes that work on media; None: there are none."""
+    _slots: SlotLine = field(init=False)
     _running: dict[str, _Attempt] = field(default_factory=dict)
     _starting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_STARTING))
     _claims: dict[str, set[str]] = field(default_factory=dict)
     """The claims under way, by their nonces, with the cancellations that were heard meanwhile."""
     _stopping: bool = False
+
+    def __post_init__(self) -> None:
+        self._slots = SlotLine(self.store)
 
     @property
     def running(self) -> int:
@@ -182,8 +191,16 @@ class Attempts:
 
     async def _attempt(self, job: Job, start: ExitStack, *, cancelled: bool) -> None:
         key = AttemptKey(job.tenant, job.id, job.attempt)
-        ledger = Ledger(job, key, store=self.store, gateway=self.gateway, polls=self.polls, following=start.close)
-        attempt = _Attempt(job, key, ledger)
+        ledger = Ledger(
+            job,
+            key,
+            store=self.store,
+            gateway=self.gateway,
+            polls=self.polls,
+            slots=self._slots,
+            following=start.close,
+        )
+        attempt = _Attempt(job, key, ledger, Run(job, key, store=self.store, ledger=ledger, studio=self.studio))
         name = f"{job.tenant}/{job.id}"
         with structlog.contextvars.bound_contextvars(tenant=job.tenant, job_id=job.id, attempt=job.attempt):
             self._running[name] = attempt
@@ -212,8 +229,7 @@ class Attempts:
         job = attempt.job
         if attempt.stop is not None:
             return await self._stopped(attempt)
-        run = Run(job, attempt.key, store=self.store, ledger=attempt.ledger)
-        making = asyncio.create_task(_made(run))
+        making = asyncio.create_task(_made(attempt.run))
         try:
             either: set[asyncio.Future[Any]] = {making, attempt.stopped}
             await asyncio.wait(either, timeout=_left(job), return_when=asyncio.FIRST_COMPLETED)
@@ -221,19 +237,22 @@ class Attempts:
                 attempt.stop = Stop.TIME_LIMIT
         finally:
             await ended(making)
-        # What ended by itself in the last moment counts: it may be paid.
-        return await self._stopped(attempt) if making.cancelled() else self._made(job, making)
+        # What ended by itself in the last moment counts: it may be paid. But a job whose caller wants no result is not
+        # left to another attempt with steps that run beside the one that failed.
+        unwanted = attempt.stop is Stop.CANCEL and not making.cancelled() and making.exception() is not None
+        return await self._stopped(attempt) if making.cancelled() or unwanted else self._made(job, making)
 
     def _made(self, job: Job, making: asyncio.Task[bytes]) -> _End:
         try:
             return _End(Outcome.SUCCEEDED, result=making.result())
-        except FencedError:
-            raise
-        except JobFailedError as failure:
-            return self._failed(job, failure)
         except Exception as error:
-            log.exception("recipe.failed")
-            return self._failed(job, JobFailedError(_internal(error)))
+            cause = most_telling(error)
+            if isinstance(cause, FencedError):
+                raise cause from None
+            if not isinstance(cause, JobFailedError):
+                log.exception("recipe.failed")
+                cause = JobFailedError(_internal(cause))
+            return self._failed(job, cause)
 
     async def _stopped(self, attempt: _Attempt) -> _End | None:
         match attempt.stop:
@@ -254,12 +273,14 @@ class Attempts:
         return _End(Outcome.RETRY, error=error, delay=self.retries.delay(job.tries, failure.retry_after))
 
     async def _finish(self, attempt: _Attempt, end: _End) -> None:
+        # What it has salvaged goes to its job if that has failed, and to the next attempt if one follows.
+        leaves = end.outcome not in {Outcome.SUCCEEDED, Outcome.CANCELLED}
         state = await persistently(
             partial(
                 self.store.finish,
                 attempt.key,
                 end.outcome,
-                result=end.result,
+                result=attempt.run.salvaged if leaves else end.result,
                 error=end.error,
                 delay=end.delay,
             )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.errors import FencedError
+
 if TYPE_CHECKING:
     from datetime import timedelta
 
@@ -22,3 +24,21 @@ class JobFailedError(Exception):
 
 class InterruptedSubmitError(Exception):
     """The process stops, and a submit had to be left behind with its outcome unknown."""
+
+
+def most_telling(error: Exception) -> Exception:
+    """Return the error itself, or of a group the one to go by.
+
+    That is the loss of the job before all; then a fault of ours, a failure that no retry mends, and any other.
+    """
+
+    def weight(each: Exception) -> int:
+        if isinstance(each, FencedError):
+            return 0
+        if not isinstance(each, JobFailedError):
+            return 1
+        return 3 if each.error.retryable else 2
+
+    if not isinstance(error, ExceptionGroup):
+        return error
+    return min((most_telling(each) for each in error.exceptions), key=weight)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -21,6 +21,7 @@ from uuid import uuid4
 
 import structlog
 
+from core.catalog.prices import estimated_cost
 from core.errors import FencedError, StoreUnavailableError
 from core.job import CancelOutcome, ErrorReason, Generation, GenerationState, Job, JobError, UnknownSubmission
 from workers.errors import JobFailedError
@@ -37,9 +38,10 @@ from workers.fal.errors import (
 from workers.fal.statuses import Completed, Running
 from workers.persistence import persistently
 from workers.polling import progress_of
+from workers.slots import SlotLine
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from core.job import Progress
     from core.store.attempts import AttemptKey, AttemptStore
@@ -55,9 +57,7 @@ FETCHES: Final = 6
 FETCH_PAUSE: Final = 0.5
 #: Polls in a row at which fal says that it knows no such request, before that is believed.
 UNKNOWN_REQUESTS: Final = 5
-#: Pause between two tries to take a provider slot beside the attempt's own, in seconds.
-SLOT_PAUSE: Final = 0.5
-#: What a generation usually takes, until it is measured (issue 5): Kling makes 5 s of video in about a minute.
+#: What a generation takes where none of its endpoint has ended lately: Kling makes 5 s of video in about a minute.
 USUAL: Final = timedelta(seconds=60)
 
 _FREE: Final = ("absent", GenerationState.FAILED, GenerationState.CANCELLED)
@@ -74,34 +74,52 @@ class Ledger:
         store: AttemptStore,
         gateway: FalGateway,
         polls: PollPolicy,
+        slots: SlotLine | None = None,
         following: Callable[[], object] = lambda: None,
     ) -> None:
         """Take up the generations of a job.
 
         Args:
-            following: called whenever a generation is at the provider, and nothing is left but to wait for it.
+            slots: the line for provider slots that the attempts of a process share; None: one of its own.
+            following: called when the attempt will not submit at once: its generation is at the provider, or waits
+                for a slot, or the recipe does something else.
         """
         self._job = job
         self._key = key
         self._store = store
         self._gateway = gateway
         self._polls = polls
-        self._following = following
+        self._slots = slots or SlotLine(store)
+        self.goes_on = following
+        """To be called when the recipe does something else than generate."""
+        self._under_way: set[str] = set()
         self._rows = {row.step: row for row in job.generations}
 
     async def generate(
         self, step: str, endpoint: str, arguments: Mapping[str, Any], *, report: Report
     ) -> dict[str, Any]:
-        """Return what the model made for a step, submitting it only if nobody has.
+        """Return what the model made for a step, submitting it only if nobody has. Different steps may run at once.
 
         Raises:
             JobFailedError: the step failed; the error says whether another attempt may go better.
             FencedError: the attempt no longer holds the job.
+            RuntimeError: the step is under way already; two of one name would be paid as one.
         """
+        if step in self._under_way:
+            raise RuntimeError(f"the step {step!r} is under way already")
+        self._under_way.add(step)
+        try:
+            return await self._generated(step, endpoint, arguments, report)
+        finally:
+            self._under_way.discard(step)
+
+    async def _generated(
+        self, step: str, endpoint: str, arguments: Mapping[str, Any], report: Report
+    ) -> dict[str, Any]:
         row = self._rows.get(step)
         if row is not None and row.state is GenerationState.COMPLETED:
             return await self._stored(row)
-        async with self._provider_slot(step):
+        async with self._slots.slot(self._key, step, waiting=self.goes_on):
             while True:
                 row = await self._settled(row)
                 while row is None or row.state is not GenerationState.SUBMITTED:
@@ -178,6 +196,7 @@ class Ledger:
             input_digest=_digest(endpoint, arguments),
             submit_time=_now(),
             submits=earlier + 1,
+            estimated_cost=estimated_cost(endpoint, arguments),
         )
         written = await self._write(intended, replaces=(*_FREE, GenerationState.UNKNOWN))
         if written.intent != intended.intent:
@@ -221,7 +240,8 @@ class Ledger:
 
     async def _followed(self, row: Generation, report: Report) -> tuple[Completed, list[str]]:
         """Poll until fal says that the generation has ended; return that, and the lines not reported yet."""
-        self._following()
+        self.goes_on()
+        usual = await self._store.durations.of_generations(row.endpoint) or USUAL
         seen, unknown = self._job.log_lines.get(row.intent, 0), 0
         last: Progress | None = None
         for pause in self._polls.pauses():
@@ -237,7 +257,7 @@ class Ledger:
                 continue
             unknown = 0
             lines = [line.text for line in status.logs[seen:]] if isinstance(status, Running | Completed) else []
-            progress = progress_of(status, elapsed=_now() - row.submit_time, usual=USUAL)
+            progress = progress_of(status, elapsed=_now() - row.submit_time, usual=usual)
             news = None if progress == last else progress
             if isinstance(status, Completed):
                 return status, lines
@@ -261,25 +281,6 @@ class Ledger:
                 log.warning("generation.fetch_failed", step=row.step, error=error.message)
                 await asyncio.sleep(FETCH_PAUSE * 2**attempt)
         raise AssertionError("the last fetch returns or raises")
-
-    @asynccontextmanager
-    async def _provider_slot(self, step: str) -> AsyncIterator[None]:
-        """Hold a provider slot. An attempt that is cut off leaves it to its job: the generation goes on running."""
-        take = partial(self._store.take_slot, self._key, step)
-        while not await persistently(take):  # noqa: ASYNC110 - other processes free the slots
-            await asyncio.sleep(SLOT_PAUSE)
-        try:
-            yield
-        except asyncio.CancelledError:
-            raise
-        except BaseException:
-            await self._free_slot(step)
-            raise
-        await self._free_slot(step)
-
-    async def _free_slot(self, step: str) -> None:
-        with suppress(StoreUnavailableError):  # it falls back with the attempt
-            await asyncio.shield(self._store.free_slot(self._key, step))
 
     async def _uninterrupted(self, submitting: Awaitable[Generation]) -> Generation:
         """Await a submit to its end even when the attempt is cancelled: its outcome must not be lost."""

@@ -11,9 +11,10 @@ from pydantic import AliasChoices, Field, HttpUrl, SecretStr, model_validator
 from core.job import JobKind
 from core.settings import ProcessSettings
 from workers.artifacts.settings import ArtifactSettings
+from workers.media.settings import MediaSettings
 
 
-class WorkerSettings(ArtifactSettings, ProcessSettings):
+class WorkerSettings(ArtifactSettings, MediaSettings, ProcessSettings):
     """How a worker process works. Read from SEGUE_* environment variables, and FAL_KEY."""
 
     fal_key: SecretStr = Field(default=SecretStr(""), validation_alias=AliasChoices("FAL_KEY", "SEGUE_FAL_KEY"))

@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from emulator.downloads import Downloads
 from emulator.models.fields import integer, validated
-from emulator.models.plans import MusicPlan, SpeechPlan, VideoPlan, seconds_of, timing_of
+from emulator.models.plans import MusicPlan, SpeechPlan, VideoPlan, ratio_of, seconds_of, timing_of
 from emulator.outcomes import ModelError, detail
 from emulator.records import JsonObject, Submission
-from emulator.render import pictures, sound, video
+from emulator.render import pictures, sound, tongues, video
 from emulator.render.ffmpeg import Ffmpeg
 from emulator.render.studio import Studio
 from emulator.settings import LiveBehaviour
@@ -65,14 +65,17 @@ class Artists:
     def _tiny(self) -> bool:
         return self.behaviour.current.render == "tiny"
 
-    async def video(self, plan: VideoPlan, values: JsonObject) -> tuple[Path, float]:
-        """Render the video of *plan*, and return it with its duration in seconds."""
+    async def video(self, plan: VideoPlan, values: JsonObject, *, lines: int | None) -> tuple[Path, video.Shot]:
+        """Render the video of *plan*, and return it with what it shows.
+
+        Args:
+            lines: the pixels of its shorter side; None: nobody asked, so it is as small as the settings say.
+        """
         fields = [field for field in (plan.start, plan.end) if field and values.get(field)]
         given = await asyncio.gather(*(self._picture(values[field], field) for field in fields))
         if self._tiny or not given:
             given = [await self.studio.produce("plain", "plain.png", _in_thread(pictures.plain))]
-        longer_side = max(_TINY) if self._tiny else self.behaviour.current.video_width
-        size = await asyncio.to_thread(pictures.frame_size, given[0], longer_side)
+        size = await asyncio.to_thread(self._frame_size, plan, values, given[0], lines)
         frames, rate = timing_of(plan, values)
         shot = video.Shot(size=size, frames=frames, rate=rate, audio=bool(plan.audio and values.get(plan.audio)))
         path = await self.studio.produce(
@@ -80,7 +83,7 @@ class Artists:
             "output.mp4",
             lambda path: video.film(self.ffmpeg, shot, given, path),
         )
-        return path, shot.seconds
+        return path, shot
 
     async def image(self, values: JsonObject, seed: int) -> tuple[Path, pictures.Size]:
         """Draw the prompt, and return the picture with its size."""
@@ -97,12 +100,16 @@ class Artists:
         speed = float(values.get("speed") or setting.get("speed") or 1.0)
         seconds = round(sound.spoken_seconds(str(values[plan.text]), speed), 2)
         words = "tiny" if self._tiny else str(values[plan.text])
+        asked = str(values.get("language_code") or values.get("language_boost") or "")
+        language = None if self._tiny else tongues.language_of(words, asked)
         container = plan.format
         if plan.format_field is not None:
             container = _container(values[plan.format_field], plan.format)
         name = f"speech.{container}"
         path = await self.studio.produce(
-            ["speech", words, seconds], name, lambda path: sound.speak(self.ffmpeg, words, seconds, path)
+            ["speech", words, seconds, language],
+            name,
+            lambda path: sound.speak(self.ffmpeg, words, seconds, path, language=language),
         )
         return path, seconds
 
@@ -118,6 +125,14 @@ class Artists:
             lambda path: sound.play(self.ffmpeg, prompt, seconds, path),
         )
         return path, seconds
+
+    def _frame_size(self, plan: VideoPlan, values: JsonObject, first: Path, lines: int | None) -> pictures.Size:
+        ratio = ratio_of(values[plan.aspect]) if plan.aspect else None
+        if self._tiny:
+            return pictures.frame_size(first, longer=max(_TINY), ratio=ratio)
+        if lines is not None:
+            return pictures.frame_size(first, shorter=lines, ratio=ratio)
+        return pictures.frame_size(first, longer=self.behaviour.current.video_width, ratio=ratio)
 
     async def _picture(self, url: str, field: str) -> Path:
         """Fetch a picture and return it as a PNG; the same bytes always give the same path."""

@@ -7,8 +7,9 @@ from typing import Any, Final
 from emulator import outcomes
 from emulator.models.artists import Artists, Media
 from emulator.models.fields import validated
-from emulator.models.plans import ImagePlan, Model, MusicPlan, SpeechPlan, VideoPlan
+from emulator.models.plans import ImagePlan, Model, MusicPlan, SpeechPlan, TextPlan, VideoPlan, lines_of
 from emulator.models.table import MODELS
+from emulator.models.words import answer_to
 from emulator.records import JsonObject, Submission
 
 #: Owners whose every endpoint exists and answers with its arguments.
@@ -45,9 +46,7 @@ class Catalog:
     async def _answer(self, model: Model, values: JsonObject, media: Media) -> tuple[JsonObject, float]:
         match model.plan:
             case VideoPlan() as plan:
-                path, seconds = await self.artists.video(plan, values)
-                output = {"video": await media.file(path)}
-                return _with_seed(output, values, wanted=plan.seed), seconds
+                return await self._video(plan, values, media)
             case ImagePlan():
                 return await self._images(values, media)
             case SpeechPlan() as plan:
@@ -57,6 +56,18 @@ class Catalog:
             case MusicPlan() as plan:
                 path, _ = await self.artists.music(plan, values)
                 return _with_seed({plan.answer: await media.file(path)}, values, wanted=plan.seed), 1.0
+            case TextPlan() as plan:
+                return _worded(plan, values), 1.0
+
+    async def _video(self, plan: VideoPlan, values: JsonObject, media: Media) -> tuple[JsonObject, float]:
+        # The default resolution of a model would only make the emulator slow.
+        asked = media.submission.arguments.get(plan.resolution) if plan.resolution else None
+        path, shot = await self.artists.video(plan, values, lines=lines_of(asked))
+        file = await media.file(path)
+        if plan.detailed:
+            (width, height), frames = shot.size, shot.frames
+            file |= {"width": width, "height": height, "fps": shot.rate, "num_frames": frames, "duration": shot.seconds}
+        return _with_seed({"video": file}, values, wanted=plan.seed), shot.seconds
 
     async def _images(self, values: JsonObject, media: Media) -> tuple[JsonObject, float]:
         seed = _seed(values)
@@ -79,6 +90,15 @@ class Catalog:
 def _seed(values: JsonObject) -> int:
     given = values.get("seed")
     return zlib.crc32(str(values.get("prompt")).encode()) if given is None else int(given)
+
+
+def _worded(plan: TextPlan, values: JsonObject) -> JsonObject:
+    output = answer_to(str(values["prompt"]), str(values.get("system_prompt") or ""))
+    said: JsonObject = {"output": output, "reasoning": None, "partial": False, "error": None}
+    if plan.usage:
+        asked, answered = len(str(values["prompt"])) // 4, len(output) // 4
+        said["usage"] = {"prompt_tokens": asked, "completion_tokens": answered, "total_tokens": asked + answered}
+    return said
 
 
 def _with_seed(output: JsonObject, values: JsonObject, *, wanted: bool) -> dict[str, Any]:

@@ -43,11 +43,27 @@ class Input:
     le: float | None = None
     min_length: int = 0
     """Of a string, in characters."""
+    max_length: int | None = None
+    """Of a string, in characters; None: any."""
 
 
-def text(name: str, *, required: bool = False, default: str | None = None, min_length: int = 0) -> Input:
+def text(
+    name: str,
+    *,
+    required: bool = False,
+    default: str | None = None,
+    min_length: int = 0,
+    max_length: int | None = None,
+) -> Input:
     """A string."""
-    return Input(name=name, kinds=("string",), required=required, default=default, min_length=min_length)
+    return Input(
+        name=name,
+        kinds=("string",),
+        required=required,
+        default=default,
+        min_length=min_length,
+        max_length=max_length,
+    )
 
 
 def url(name: str, *, required: bool = False) -> Input:
@@ -117,6 +133,9 @@ def _wrong(row: Input, value: Any) -> tuple[str, str, JsonObject] | None:
     if isinstance(value, str) and len(value) < row.min_length:
         message = f"String should have at least {row.min_length} characters"
         return "string_too_short", message, {"min_length": row.min_length}
+    if isinstance(value, str) and row.max_length is not None and len(value) > row.max_length:
+        message = f"String should have at most {row.max_length} characters"
+        return "string_too_long", message, {"max_length": row.max_length}
     return _out_of_range(row, value) if isinstance(value, int | float) else None
 
 

@@ -22,8 +22,14 @@ class VideoPlan:
     rate: str | None = None
     audio: str | None = None
     """The switch for a sound track."""
+    aspect: str | None = None
+    """The input with the aspect ratio, such as `16:9`; anything else, such as `auto`, follows the first picture."""
+    resolution: str | None = None
+    """The input with the resolution, such as `720p`."""
     seed: bool = False
     """Whether the answer names the seed."""
+    detailed: bool = False
+    """Whether the file is described as fal's `VideoFile`: with its size in pixels and its frames."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +62,15 @@ class MusicPlan:
     seed: bool = False
 
 
-Plan = VideoPlan | ImagePlan | SpeechPlan | MusicPlan
+@dataclass(frozen=True, kw_only=True)
+class TextPlan:
+    """An answer in words. Answered as `output`."""
+
+    usage: bool = False
+    """Whether the answer tells how many tokens it took."""
+
+
+Plan = VideoPlan | ImagePlan | SpeechPlan | MusicPlan | TextPlan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +90,20 @@ def seconds_of(value: Any, fallback: float) -> float:
         return float(str(value).removesuffix("s"))
     except ValueError:
         return fallback
+
+
+def ratio_of(value: Any) -> float | None:
+    """Read an aspect ratio such as `16:9` as width by height; None for `auto` and nothing."""
+    width, colon, height = str(value).partition(":")
+    return int(width) / int(height) if colon and width.isdigit() and height.isdigit() else None
+
+
+def lines_of(value: Any) -> int | None:
+    """Read a resolution such as `720p`, `768P` or `4k` as the pixels of the shorter side; None for nothing."""
+    spelled = str(value).lower()
+    if spelled == "4k":
+        return 2160
+    return int(spelled[:-1]) if spelled.endswith("p") and spelled[:-1].isdigit() else None
 
 
 def timing_of(plan: VideoPlan, values: JsonObject) -> tuple[int, int]:

@@ -48,12 +48,22 @@ def plain(path: Path) -> None:
     Image.new("RGB", (640, 360), (40, 60, 90)).save(path)
 
 
-def frame_size(path: Path, longer_side: int) -> Size:
-    """Return the even size with the aspect of the picture and about *longer_side* pixels."""
-    with Image.open(path) as picture:
-        scale = longer_side / max(picture.size)
-        width, height = (max(2, round(side * scale / 2) * 2) for side in picture.size)
-    return width, height
+def frame_size(
+    path: Path, *, longer: int | None = None, shorter: int | None = None, ratio: float | None = None
+) -> Size:
+    """Return the even size of a video that begins with the picture at *path*.
+
+    Args:
+        longer: about how many pixels its longer side has; or
+        shorter: about how many its shorter side has.
+        ratio: its width by its height; None: as the picture.
+    """
+    if ratio is None:
+        with Image.open(path) as picture:
+            ratio = picture.width / picture.height
+    width, height = max(1.0, ratio), max(1.0, 1 / ratio)  # the shorter side is 1
+    scale = shorter if shorter is not None else (longer or _LARGEST_SIDE) / max(width, height)
+    return _even(width * scale), _even(height * scale)
 
 
 def write_frame(source: Path, size: Size, path: Path) -> None:
@@ -71,6 +81,10 @@ def draw_prompt(prompt: str, size: Size, seed: int, path: Path) -> None:
     picture = Image.composite(Image.new("RGB", size, light), Image.new("RGB", size, dark), mask.resize(size))
     _write_centred(picture, prompt)
     picture.save(path, quality=88)
+
+
+def _even(side: float) -> int:
+    return max(2, round(side / 2) * 2)
 
 
 def _write_centred(picture: Image.Image, prompt: str) -> None:

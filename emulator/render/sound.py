@@ -1,14 +1,19 @@
-"""Sounds: babble with the rhythm and the formants of speech, and arpeggios over four chords."""
+"""Sounds: words, or babble with the rhythm and the formants of speech, and arpeggios over four chords."""
 
+import asyncio
+import unicodedata
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from emulator.render import speech
 from emulator.render.ffmpeg import Ffmpeg
 
 #: How fast the voice speaks, in characters per second at speed 1.
 CHARACTERS_PER_SECOND: Final = 15.0
+#: How many characters of an alphabet take as long as one Han character, kana or syllable of Hangul.
+_PER_WIDE_CHARACTER: Final = 3.3
 _SYLLABLES_PER_SECOND: Final = 4.5
 _RATE: Final = 24_000
 #: First and second formant of five vowels, in hertz.
@@ -25,12 +30,20 @@ _CODECS: Final = {
 
 def spoken_seconds(text: str, speed: float = 1.0) -> float:
     """How long it takes to say *text*."""
-    return max(0.5, len(text) / CHARACTERS_PER_SECOND / speed)
+    wide = sum(character.isalpha() and unicodedata.east_asian_width(character) in {"W", "F"} for character in text)
+    return max(0.5, (len(text) + (_PER_WIDE_CHARACTER - 1) * wide) / CHARACTERS_PER_SECOND / speed)
 
 
-async def speak(ffmpeg: Ffmpeg, text: str, seconds: float, target: Path) -> None:
-    """Write *seconds* of speech-like sound; voice and melody follow from the text."""
-    await _write(ffmpeg, _speech_source(text, seconds), target)
+async def speak(ffmpeg: Ffmpeg, text: str, seconds: float, target: Path, *, language: str | None = None) -> None:
+    """Write *seconds* of *text* spoken in *language*.
+
+    Without a language, or where nobody can speak it, it is speech-like sound whose voice and melody follow the text.
+    """
+    words = None if language is None else await speech.said(text, language, seconds)
+    if words is None:
+        await _write(ffmpeg, _speech_source(text, seconds), target)
+    else:
+        await _write_words(ffmpeg, words, seconds, target)
 
 
 async def play(ffmpeg: Ffmpeg, prompt: str, seconds: float, target: Path) -> None:
@@ -85,5 +98,20 @@ def _source(expression: str, seconds: float) -> str:
 
 
 async def _write(ffmpeg: Ffmpeg, source: str, target: Path) -> None:
-    codec = _CODECS[target.suffix.removeprefix(".")]
-    await ffmpeg.make(target, "-f", "lavfi", "-i", source, "-ac", "1", *codec)
+    await ffmpeg.make(target, "-f", "lavfi", "-i", source, "-ac", "1", *_codec_of(target))
+
+
+async def _write_words(ffmpeg: Ffmpeg, words: speech.Speech, seconds: float, target: Path) -> None:
+    """Write words with exactly the length: hurried without a change of pitch, or with silence behind them."""
+    raw = target.with_name(f"{target.name}.pcm")
+    fitting = f"atempo={max(1.0, words.seconds / seconds):.5f},apad,atrim=duration={seconds:.3f},aresample={_RATE}"
+    source = ("-f", "s16le", "-ar", str(words.samples_per_second), "-ac", "1", "-i", str(raw))
+    try:
+        await asyncio.to_thread(raw.write_bytes, words.samples)
+        await ffmpeg.make(target, *source, "-af", fitting, "-ac", "1", *_codec_of(target))
+    finally:
+        await asyncio.to_thread(raw.unlink, missing_ok=True)
+
+
+def _codec_of(target: Path) -> tuple[str, ...]:
+    return _CODECS[target.suffix.removeprefix(".")]

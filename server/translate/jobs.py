@@ -9,6 +9,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from segue.v1 import job_pb2
+from server.translate.costs import money_to_proto
 from server.translate.enums import (
     ATTEMPT_OUTCOME_TO_PROTO,
     CANCEL_OUTCOME_TO_PROTO,
@@ -58,6 +59,10 @@ def job_to_proto(job: Job, *, position: QueuePosition | None = None, with_spec: 
         schedule_time=_timestamp(job.schedule_time),
         start_deadline=_timestamp(job.start_deadline),
         sequence=job.sequence,
+        awaited_job_count=job.awaited_job_count,
+        template_id=job.template_id,
+        estimated_duration=duration_to_proto(job.estimated_duration) if job.estimated_duration is not None else None,
+        estimated_cost=money_to_proto(job.estimated_cost) if job.estimated_cost is not None else None,
     )
     if job.spec is not None and with_spec:
         message.spec.ParseFromString(job.spec)
@@ -95,6 +100,7 @@ def generation_to_proto(generation: Generation) -> job_pb2.Generation:
         end_time=_timestamp(generation.end_time),
         cancel_outcome=CANCEL_OUTCOME_TO_PROTO[outcome] if outcome else job_pb2.CANCEL_OUTCOME_UNSPECIFIED,
         submits=generation.submits,
+        estimated_cost=money_to_proto(generation.estimated_cost) if generation.estimated_cost is not None else None,
     )
 
 

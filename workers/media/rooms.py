@@ -37,6 +37,9 @@ log = structlog.get_logger(__name__)
 #: Bytes that must be free before a job gets a room, if nobody says otherwise.
 LEAST_FREE: Final = GIBIBYTE
 
+#: Between two sweeps. What a killed worker left only takes room.
+_SWEEP_SECONDS: Final = 300.0
+
 _OWNER: Final = "worker-"
 _LOCK: Final = ".lock"
 #: What may stand in the name of a folder.
@@ -111,6 +114,12 @@ class Workrooms:
     async def sweep(self) -> int:
         """Remove the rooms of all processes on this host that are gone, and return of how many."""
         return await asyncio.to_thread(self._sweep)
+
+    async def keep_swept(self) -> None:
+        """Sweep now and then, until cancelled."""
+        while True:
+            await self.sweep()
+            await asyncio.sleep(_SWEEP_SECONDS)
 
     def _new_room(self, job: str) -> Path:
         if self._owned is None:

@@ -100,7 +100,7 @@ class Sink:
 @asynccontextmanager
 async def new_file(path: Path) -> AsyncIterator[BinaryIO]:
     """Create the file at *path*, in the place of any that stands there; a link is replaced, not followed."""
-    file = await asyncio.to_thread(_created, path)
+    file = _created(path)  # not in a thread: cancelled meanwhile, it would stay open
     try:
         yield file
     finally:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
-from core.catalog.subtitles import DEFAULT_SUBTITLE_STYLE, SUBTITLE_STYLES, Style
+from core.catalog.subtitles import DEFAULT_SUBTITLE_STYLE, Style
 from segue.v1 import spec_pb2
 from workers.subtitles.cues import Cue, normalised
 from workers.subtitles.layout import Room, laid_out
@@ -36,6 +36,8 @@ _ALIGNMENTS: Final[Mapping[int, int]] = {
     spec_pb2.SUBTITLE_POSITION_TOP: 8,
 }
 _CENTISECOND: Final = timedelta(milliseconds=10)
+#: Half seen black.
+_SHADOW: Final = "&H80000000"
 
 _HEAD: Final = """\
 [Script Info]
@@ -70,41 +72,43 @@ class _Page:
     language: str
 
 
-def ass_of(cues: Iterable[Cue], *, style: str = "", position: int = 0, frame: Frame, language: str = "") -> str:
+def ass_of(
+    cues: Iterable[Cue],
+    *,
+    style: Style = DEFAULT_SUBTITLE_STYLE,
+    position: int = spec_pb2.SUBTITLE_POSITION_BOTTOM,
+    frame: Frame,
+    language: str = "",
+) -> str:
     """Return the script that draws the cues into a video of that frame. To be used with the fonts in FONTS.
 
     Args:
         cues: their texts are taken literally, whatever they hold.
-        style: a name in SUBTITLE_STYLES; empty: the default.
+        style: how they look.
         position: a SubtitlePosition.
         frame: of the video; the script is in its pixels.
         language: a BCP 47 tag; empty: told by the characters. It chooses between Chinese and Japanese forms.
-
-    Raises:
-        KeyError: there is no such style.
     """
-    look = SUBTITLE_STYLES[style] if style else DEFAULT_SUBTITLE_STYLE
     margins = margins_of(frame)
-    em = look.size * min(frame.width, frame.height)
+    em = style.size * min(frame.width, frame.height)
     shown = [cue for cue in cues if normalised(cue.text)]
     room = Room((frame.width - 2 * margins.side) / em, _MOST * frame.height / (em * LINE_HEIGHT))
     known = language_of("".join(cue.text for cue in shown), language)
-    page = _Page(look, em, room, known)
+    page = _Page(style, em, room, known)
     crowds = _crowds(shown)
-    head = _head(look, em, frame, margins, _ALIGNMENTS[position])
+    head = _head(style, em, frame, margins, _ALIGNMENTS[position])
     return head + "".join(_event(cue, page, crowd) for cue, crowd in zip(shown, crowds, strict=True))
 
 
 def _head(style: Style, em: float, frame: Frame, margins: Margins, alignment: int) -> str:
-    edge = style.box or style.outline_colour
     return _HEAD.format(
         width=frame.width,
         height=frame.height,
         size=em * LINE_HEIGHT,
         colour=_colour(style.colour),
         waiting=_colour(style.waiting_colour or style.colour),
-        edge=_colour(edge, style.box_transparency if style.box else 0.0),
-        back=_colour(style.box or "000000", style.box_transparency if style.box else 0.5),
+        edge=_colour(style.outline_colour),
+        back=_colour(style.box, style.box_transparency) if style.box else _SHADOW,
         bold=-1 if style.bold else 0,
         border=4 if style.box else 1,
         alignment=alignment,

@@ -7,6 +7,7 @@ from the fonts' own measures; joined letters may turn out narrower, never wider.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from workers.subtitles.breaks import clusters_of, may_part, pieces_of
@@ -53,6 +54,8 @@ class _Piece:
     """Clusters that stay on one line."""
 
     clusters: tuple[str, ...]
+    widths: tuple[float, ...]
+    """Of each cluster."""
     width: float
     """With the spaces at its end."""
     inked: float
@@ -62,43 +65,44 @@ class _Piece:
 def laid_out(text: str, room: Room, *, language: str) -> Layout:
     """Return the text in lines that fit the room: few of them, balanced, and no smaller than need be."""
     paragraphs = [_pieces(line, language) for line in text.split("\n")]
+    whole = sum(piece.inked for pieces in paragraphs for piece in pieces)
     scale = 1.0
     while True:
-        width = room.width / scale
-        lines = [line for pieces in paragraphs for line in _wrapped(pieces, width, language)]
-        allowed = max(GOOD_LINES, len(paragraphs)) if scale > SMALL else room.lines / scale
-        if len(lines) <= min(allowed, room.lines / scale):
+        width, there_are = room.width / scale, room.lines / scale
+        allowed = min(max(GOOD_LINES, len(paragraphs)) if scale > SMALL else there_are, there_are)
+        # Before lines are tried, the text's whole length tells of most sizes that they cannot do.
+        if whole <= allowed * width and sum(len(_wrapped(pieces, width)) for pieces in paragraphs) <= allowed:
             break
         scale *= _STEP
-    balanced = (line for pieces in paragraphs for line in _balanced(pieces, width, language))
-    return Layout(tuple(_trimmed(line) for line in balanced), scale)
+    lines = (line for pieces in paragraphs for line in _balanced(pieces, width))
+    return Layout(tuple(_trimmed(line) for line in lines), scale)
 
 
 def _pieces(line: str, language: str) -> list[_Piece]:
-    return [_piece(clusters, language) for clusters in pieces_of(clusters_of(line))]
+    pieces = pieces_of(clusters_of(line))
+    return [_piece(piece, [width_of(*drawable(cluster, language)) for cluster in piece]) for piece in pieces]
 
 
-def _piece(clusters: Sequence[str], language: str) -> _Piece:
-    widths = [width_of(*drawable(cluster, language)) for cluster in clusters]
+def _piece(clusters: Sequence[str], widths: Sequence[float]) -> _Piece:
     width = sum(widths)
     spaces = 0.0
     for cluster, own in zip(reversed(clusters), reversed(widths), strict=True):
         if cluster.strip(UNSEEN):
             break
         spaces += own
-    return _Piece(tuple(clusters), width, width - spaces)
+    return _Piece(tuple(clusters), tuple(widths), width, width - spaces)
 
 
-def _balanced(pieces: Sequence[_Piece], width: float, language: str) -> list[list[_Piece]]:
+def _balanced(pieces: Sequence[_Piece], width: float) -> list[list[_Piece]]:
     """Return as few lines as that width allows, as even as they can be."""
-    lines = _wrapped(pieces, width, language)
+    lines = _wrapped(pieces, width)
     count = len(lines)
     if count < 2:
         return lines
     low, high = sum(piece.width for piece in pieces) / count / 2, width
     while high - low > _EXACT:
         middle = (low + high) / 2
-        tried = _wrapped(pieces, middle, language)
+        tried = _wrapped(pieces, middle)
         if len(tried) > count or any(_width(line) > middle for line in tried):
             low = middle
         else:
@@ -106,12 +110,12 @@ def _balanced(pieces: Sequence[_Piece], width: float, language: str) -> list[lis
     return lines
 
 
-def _wrapped(pieces: Sequence[_Piece], width: float, language: str) -> list[list[_Piece]]:
+def _wrapped(pieces: Sequence[_Piece], width: float) -> list[list[_Piece]]:
     """Return lines filled one after another; a piece wider than a line is parted between letters."""
     lines: list[list[_Piece]] = []
     used = 0.0
     for whole in pieces:
-        for piece in [whole] if whole.inked <= width else _parted(whole, width, language):
+        for piece in [whole] if whole.inked <= width else _parted(whole, width):
             if lines and used + piece.inked <= width:
                 lines[-1].append(piece)
                 used += piece.width
@@ -121,20 +125,17 @@ def _wrapped(pieces: Sequence[_Piece], width: float, language: str) -> list[list
     return lines
 
 
-def _parted(piece: _Piece, width: float, language: str) -> list[_Piece]:
-    """Return the piece in parts of at most that width, or of one cluster."""
-    parts: list[list[str]] = []
+def _parted(piece: _Piece, width: float) -> list[_Piece]:
+    """Return the piece in parts of about that width, or of one cluster."""
+    cuts = [0]
     used = 0.0
-    for index, cluster in enumerate(piece.clusters):
-        own = width_of(*drawable(cluster, language))
+    for index, (cluster, own) in enumerate(zip(piece.clusters, piece.widths, strict=True)):
         held = used + own <= width * _OVERHANG and not may_part(piece.clusters[index - 1], cluster)
-        if parts and (used + own <= width or held):
-            parts[-1].append(cluster)
-            used += own
-        else:
-            parts.append([cluster])
-            used = own
-    return [_piece(part, language) for part in parts]
+        if used + own > width and not held and index > cuts[-1]:
+            cuts.append(index)
+            used = 0.0
+        used += own
+    return [_piece(piece.clusters[a:b], piece.widths[a:b]) for a, b in pairwise([*cuts, len(piece.clusters)])]
 
 
 def _width(line: Sequence[_Piece]) -> float:

@@ -47,7 +47,7 @@ _AFTER_WORD: Final = 60.0
 _AFTER_LITTLE_WORD: Final = 80.0
 _INSIDE_WORD: Final = 200.0
 #: What it costs that a sentence begins inside a cue.
-_SENTENCE_WITHIN: Final = 30.0
+_SENTENCE_WITHIN: Final = 45.0
 #: What a cue costs that is shorter than that share of a full one, at most.
 _SHORT: Final = 0.4
 _TOO_SHORT: Final = 60.0

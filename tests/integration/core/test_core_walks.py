@@ -225,7 +225,8 @@ class Walk(RuleBasedStateMachine):
             return
         state = self.run(finish)
         known.close()
-        if known.state is JobState.CANCELLING and outcome is Outcome.INTERRUPTED:
+        runs_on = outcome is Outcome.RETRY and GenerationState.SUBMITTED in known.rows.values()
+        if known.state is JobState.CANCELLING and (outcome is Outcome.INTERRUPTED or runs_on):
             known.orphan()
         elif known.state is JobState.CANCELLING:
             known.end(JobState.CANCELLED, self.clock.now)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -114,6 +115,63 @@ async def test_a_frame_count_sets_the_length(fal: EmulatorClient, last_picture: 
 
     assert output["seed"] == 7
     assert len(await frames_of(await saved(fal, output["video"], tmp_path))) == 81
+
+
+async def test_a_video_has_the_shape_and_resolution_that_are_asked_for(
+    fal: EmulatorClient, last_picture: bytes, tmp_path: Path
+) -> None:
+    url = await fal.upload(last_picture, name="last.jpg", content_type="image/jpeg")
+    arguments = {"prompt": "x", "first_image_url": url, "end_image_url": url}
+
+    asked = {**arguments, "aspect_ratio": "9:16", "resolution": "540p", "duration": "5"}
+    tall = await generated(fal, "fal-ai/pixverse/v5/transition", asked)
+    usual = await generated(fal, "fal-ai/pixverse/v5/transition", arguments)
+
+    assert re.search(r"h264.* 540x960", await described(await saved(fal, tall["video"], tmp_path)))
+    assert re.search(r"h264.* 640x360", await described(await saved(fal, usual["video"], tmp_path)))
+
+
+async def test_a_file_is_described_as_fully_as_the_model_does_it(fal: EmulatorClient, last_picture: bytes) -> None:
+    await fal.change(render="tiny")
+    url = await fal.upload(last_picture, name="last.jpg", content_type="image/jpeg")
+
+    output = await generated(fal, "fal-ai/ltx-2.3/image-to-video", {"prompt": "x", "image_url": url, "duration": 8})
+
+    told = {name: output["video"][name] for name in ("width", "height", "fps", "num_frames", "duration")}
+    assert told == {"width": 64, "height": 36, "fps": 24, "num_frames": 192, "duration": 8.0}
+
+
+async def test_a_language_model_writes_the_list_that_is_asked_for(fal: EmulatorClient) -> None:
+    arguments = {
+        "prompt": '{"scenes": ["Ships come home.", "The harbour sleeps."]}',
+        "system_prompt": "Answer with a JSON array of strings.",
+    }
+
+    plain = await generated(fal, "fal-ai/any-llm", arguments)
+    routed = await generated(fal, "openrouter/router", {**arguments, "model": "google/gemini-2.5-flash"})
+
+    assert (len(json.loads(plain["output"])), plain["error"], plain["partial"]) == (2, None, False)
+    assert routed["output"] == plain["output"]
+    assert routed["usage"]["total_tokens"] > 0
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "arguments", "field", "kind"),
+    [
+        ("fal-ai/kokoro/japanese", {"prompt": "x", "voice": "af_heart"}, "voice", "one_of"),
+        ("fal-ai/gemini-tts", {"text": "x"}, "prompt", "missing"),
+        ("fal-ai/vidu/q1/start-end-to-video", {"prompt": "p" * 1501}, "prompt", "string_too_long"),
+        ("openrouter/router", {"prompt": "x"}, "model", "missing"),
+        ("fal-ai/elevenlabs/music", {"prompt": "x", "music_length_ms": 100}, "music_length_ms", "greater_than_equal"),
+    ],
+)
+async def test_wrong_fields_are_refused(
+    fal: EmulatorClient, endpoint: str, arguments: dict[str, Any], field: str, kind: str
+) -> None:
+    result = await fal.finished(await fal.accepted(endpoint, arguments))
+
+    assert result.status_code == 422
+    assert (result.json()["detail"][0]["loc"], result.json()["detail"][0]["type"]) == (["body", field], kind)
 
 
 async def test_a_prompt_is_drawn_at_the_size_asked_for(fal: EmulatorClient, tmp_path: Path) -> None:

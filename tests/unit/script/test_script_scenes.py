@@ -31,6 +31,12 @@ def test_every_word_is_in_the_scenes_once_and_in_order(parts: list[tuple[str, st
     assert 1 <= len(scenes) <= MOST_SCENES
 
 
+def test_paragraphs_that_share_a_scene_stay_apart() -> None:
+    (scene,) = scenes_of("The tide\n\ncomes in\n\nGood night", language="en")
+
+    assert scene.text == "The tide comes in Good night"
+
+
 def test_scenes_have_four_to_nine_seconds_and_whole_sentences() -> None:
     scenes = scenes_of(SENTENCE * 12 + "Now. " * 20, language="en")
 

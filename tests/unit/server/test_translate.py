@@ -193,6 +193,23 @@ def test_a_wait_that_nobody_can_estimate_is_unset() -> None:
     assert nowhere.start_deadline.ToDatetime(UTC) == NOON + timedelta(hours=1)
 
 
+def test_a_job_shows_what_it_awaits_and_comes_from_and_what_it_will_take() -> None:
+    message = job_to_proto(
+        job(awaited_job_count=2, template_id="brand", estimated_cost=0, estimated_duration=timedelta(seconds=90))
+    )
+    silent = job_to_proto(job())
+
+    assert (message.awaited_job_count, message.template_id) == (2, "brand")
+    assert message.estimated_duration.ToTimedelta() == timedelta(seconds=90)
+    assert message.estimated_cost == job_pb2.Money(currency_code="USD", micros=0)
+    assert not {field.name for field, _ in silent.ListFields()} & {
+        "awaited_job_count",
+        "template_id",
+        "estimated_duration",
+        "estimated_cost",
+    }
+
+
 def test_a_job_shows_its_attempts() -> None:
     error = JobError(reason=ErrorReason.PROVIDER_UNAVAILABLE, message="away", retryable=True)
     times: dict[str, Any] = {"start_time": NOON, "end_time": NOON + timedelta(seconds=2)}
@@ -221,6 +238,7 @@ def test_a_finished_job_shows_its_result_and_ledger() -> None:
         submit_time=NOON,
         end_time=NOON + timedelta(seconds=9),
         cancel_outcome=CancelOutcome.ALREADY_COMPLETED,
+        estimated_cost=350_000,
     )
 
     message = job_to_proto(
@@ -240,6 +258,7 @@ def test_a_finished_job_shows_its_result_and_ledger() -> None:
     assert (row.step, row.endpoint, row.provider_request_id, row.submits) == ("video", "fal-ai/x", "p", 1)
     assert row.state == job_pb2.GENERATION_STATE_COMPLETED
     assert row.cancel_outcome == job_pb2.CANCEL_OUTCOME_ALREADY_COMPLETED
+    assert row.estimated_cost == job_pb2.Money(currency_code="USD", micros=350_000)
     assert row.end_time.ToDatetime(UTC) == NOON + timedelta(seconds=9)
 
 
