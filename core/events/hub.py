@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 
 from core.events.feed import Item
 from core.events.inbox import Inbox
+from core.events.pace import Pace
 from core.store.pubsub import answers, keep_connected
 from core.tasks import ended
 
@@ -37,8 +38,6 @@ local newest = {}
 for i, record in ipairs(KEYS) do newest[i] = tonumber(redis.call('HGET', record, 'sequence') or '0') end
 return newest
 """
-#: Events handed out at once before their watchers get their turn.
-BURST: Final = 100
 
 ItemT = TypeVar("ItemT", bound=Item)
 
@@ -166,13 +165,12 @@ class Hub:
                 await connection.send_command("UNSUBSCRIBE", *leaving[start : start + CHUNK])
 
     async def _read(self, connection: Any) -> None:
-        handed_out = 0
+        pace = Pace()
         async for answer in answers(connection):
             if answer[0] == b"message":
                 self._hand_out(answer[1], answer[2])
-                handed_out += 1
-                if handed_out % BURST == 0:
-                    await asyncio.sleep(0)
+                if pace.rest_is_due():
+                    await pace.rest()
             elif answer[0] == b"subscribe":
                 self._confirm(answer[1])
 
