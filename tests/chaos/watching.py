@@ -171,7 +171,7 @@ class Heard:
 
     async def by(self, client: aio.Client) -> Heard:
         """Watch with our client, which comes back by itself, to the end."""
-        async for event in client.watch(self.job.id, after_sequence=self.after):
+        async for event in client.watch(self.job.id, after_sequence=self.after, include_logs=True):
             self.events.append(event)
             self.begun.set()
         self.ended = time.monotonic()
@@ -183,12 +183,15 @@ class Heard:
         Raises:
             grpc.aio.AioRpcError: it ended otherwise.
         """
-        async for message in stub.WatchJob(WatchJobRequest(job_id=self.job.id, after_sequence=self.after)):
+        async for message in stub.WatchJob(self._request()):
             if message.WhichOneof("event") != "heartbeat":
                 self.events.append(message)
                 self.begun.set()
         self.ended = time.monotonic()
         return self
+
+    def _request(self) -> WatchJobRequest:
+        return WatchJobRequest(job_id=self.job.id, after_sequence=self.after, include_logs=True)
 
     def assert_complete(self, log: Mapping[int, Event]) -> None:
         """Check that every event after the first one told came once, in order, as the log has it, to the final one."""

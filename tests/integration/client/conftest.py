@@ -32,6 +32,8 @@ class Face(Protocol):
 
     async def watch(self, job_id: str, **options: Any) -> list[WatchJobResponse]: ...
 
+    async def stream(self, name: str, *args: Any, **options: Any) -> list[Any]: ...
+
     async def list(self, **filters: Any) -> list[Job]: ...
 
     async def close(self) -> None: ...
@@ -46,6 +48,9 @@ class AioFace:
 
     async def watch(self, job_id: str, **options: Any) -> list[WatchJobResponse]:
         return [event async for event in self.client.watch(job_id, **options)]
+
+    async def stream(self, name: str, *args: Any, **options: Any) -> list[Any]:
+        return [message async for message in getattr(self.client, name)(*args, **options)]
 
     async def list(self, **filters: Any) -> list[Job]:
         return [job async for job in self.client.list(**filters)]
@@ -63,6 +68,9 @@ class SyncFace:
 
     async def watch(self, job_id: str, **options: Any) -> list[WatchJobResponse]:
         return await asyncio.to_thread(lambda: list(self.client.watch(job_id, **options)))
+
+    async def stream(self, name: str, *args: Any, **options: Any) -> list[Any]:
+        return await asyncio.to_thread(lambda: list(getattr(self.client, name)(*args, **options)))
 
     async def list(self, **filters: Any) -> list[Job]:
         return await asyncio.to_thread(lambda: list(self.client.list(**filters)))

@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 from segue.v1 import event_pb2, job_pb2
-from segue.v1.job_service_pb2 import WatchJobRequest, WatchJobResponse
+from segue.v1.job_service_pb2 import WatchBatchResponse, WatchJobResponse, WatchJobsResponse
 from segue.v1.job_service_pb2_grpc import JobServiceServicer, add_JobServiceServicer_to_server
 from segue.v1.system_service_pb2_grpc import SystemServiceServicer, add_SystemServiceServicer_to_server
 
@@ -120,6 +120,16 @@ def _scripted(rpc: str) -> Any:
     return answer
 
 
+def _played(rpc: str) -> Any:
+    """Return the stream of that name, which plays the scene that was laid down."""
+
+    async def play(jobs: ScriptedJobs, request: Message, context: Context) -> AsyncIterator[Message]:
+        async for message in jobs.play(rpc, request, context):
+            yield message
+
+    return play
+
+
 class ScriptedJobs(JobServiceServicer, SystemServiceServicer):
     """Answers each call with the next answer laid down for it, and remembers what it was asked."""
 
@@ -177,13 +187,15 @@ class ScriptedJobs(JobServiceServicer, SystemServiceServicer):
     ResumeScheduling = _scripted("ResumeScheduling")
     GetCapabilities = _scripted("GetCapabilities")
 
-    async def WatchJob(  # noqa: N802 - the contract's name
-        self, request: WatchJobRequest, context: Context
-    ) -> AsyncIterator[WatchJobResponse]:
-        self.asked["WatchJob"].append(request)
+    WatchJob = _played("WatchJob")
+    WatchBatch = _played("WatchBatch")
+    WatchJobs = _played("WatchJobs")
+
+    async def play(self, rpc: str, request: Message, context: Context) -> AsyncIterator[Message]:
+        self.asked[rpc].append(request)
         for step in self.scenes.popleft():
             match step:
-                case WatchJobResponse():
+                case WatchJobResponse() | WatchBatchResponse() | WatchJobsResponse():
                     yield step
                 case Refusal():
                     await _abort(context, step)

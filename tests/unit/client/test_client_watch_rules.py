@@ -11,7 +11,7 @@ from segue.options import settings
 from segue.v1 import event_pb2, job_pb2
 from segue.v1.job_service_pb2 import WatchJobResponse
 from segue.watchdog import Watchdog
-from segue.watching import Watch
+from segue.watches import JobWatch
 
 
 def snapshot(sequence: int, *, truncated: bool = False) -> WatchJobResponse:
@@ -25,8 +25,8 @@ def progress(sequence: int) -> WatchJobResponse:
     return WatchJobResponse(sequence=sequence, progress=job_pb2.Progress(fraction=0.5))
 
 
-def watch(after_sequence: int = 0) -> Watch:
-    return Watch("job", after_sequence=after_sequence, settings=settings("a:1"))
+def watch(after_sequence: int = 0) -> JobWatch:
+    return JobWatch("job", after_sequence=after_sequence, settings=settings("a:1"), timeout=None)
 
 
 def failure(code: grpc.StatusCode, details: bytes = b"") -> grpc.aio.AioRpcError:

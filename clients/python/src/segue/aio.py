@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Self, Unpack
-
-import grpc
-import grpc.aio
 
 from segue import requests
 from segue.callers import AioCaller
@@ -30,16 +26,17 @@ from segue.v1.system_service_pb2 import (
     ResumeSchedulingRequest,
 )
 from segue.values import is_final, seconds
-from segue.watching import Outcome, Watch
+from segue.watchers import AioWatcher
+from segue.watches import BatchWatch, JobsWatch, JobWatch, Outcome, watch_options
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
     from datetime import timedelta
     from types import TracebackType
 
     from segue.options import Addresses, ClientOptions
     from segue.v1.job_pb2 import Batch, Job
-    from segue.v1.job_service_pb2 import CancelBatchResponse, WatchJobResponse
+    from segue.v1.job_service_pb2 import CancelBatchResponse, WatchBatchResponse, WatchJobResponse, WatchJobsResponse
     from segue.v1.spec_pb2 import JobSpec
     from segue.v1.system_service_pb2 import GetCapabilitiesResponse, GetStatsResponse, Pause
 
@@ -64,6 +61,7 @@ class Client:
         self._settings = settings(addresses, **options)
         self._call = AioCaller(self._settings)
         self.templates = AioTemplates(self._call)
+        self._watch = AioWatcher(self._call, self._settings)
         """Saves specs, to be referred to by ``template_id``."""
 
     async def submit(
@@ -287,44 +285,67 @@ class Client:
                 return
             request.page_token = page.next_page_token
 
-    async def watch(
-        self, job_id: str, *, after_sequence: int = 0, timeout: timedelta | float | None = None
+    def watch(
+        self,
+        job_id: str,
+        *,
+        after_sequence: int = 0,
+        include_logs: bool = False,
+        timeout: timedelta | float | None = None,
     ) -> AsyncGenerator[WatchJobResponse, None]:
         """Yield the events of a job, each once and in order, until after the final one.
 
         The first one is a snapshot, or with *after_sequence* the event after that. Lost connections, stopping and
-        vanished servers are overcome inside: the watch goes on where it was, at any server.
+        vanished servers are overcome inside: the watch goes on where it was, at any server. Whoever takes events too
+        slowly is spared some, never a change of state: ``omitted_count`` tells how many right before an event.
 
         Args:
             job_id: the job.
             after_sequence: the sequence of the last event already seen.
+            include_logs: get the texts of the lines that the model writes; else only that there was a line.
             timeout: how long to watch at most; None: as long as the job takes.
 
         Raises:
             JobNotFound: there is no such job, or it has expired.
             DeadlineExceeded: the timeout passed; the job goes on.
         """
-        watch = Watch(
-            job_id,
-            after_sequence=after_sequence,
-            settings=self._settings,
-            timeout=None if timeout is None else seconds(timeout),
-        )
-        address: str | None = None
-        while not watch.finished:
-            await asyncio.sleep(watch.delay)
-            request, address = watch.open(), self._call.channels.pick(after=address)
-            with self._call.channels.watching(address) as stubs:
-                call = stubs.jobs.WatchJob(request, timeout=watch.timeout, metadata=self._settings.metadata)
-                try:
-                    messages = aiter(call)
-                    while not watch.interrupted and (message := await self._next(messages, watch)) is not None:
-                        if watch.receive(message):
-                            yield message
-                finally:
-                    call.cancel()
-            if not watch.finished:
-                self._call.channels.avoid(address)
+        options = watch_options(self._settings, after_sequence, timeout)
+        return self._watch(JobWatch(job_id, include_logs=include_logs, **options))
+
+    def watch_batch(
+        self,
+        batch_id: str,
+        *,
+        after_sequence: int = 0,
+        include_logs: bool = False,
+        timeout: timedelta | float | None = None,
+    ) -> AsyncGenerator[WatchBatchResponse, None]:
+        """Yield the events of all jobs of a batch, with the batch after each, until all have ended. As `watch`.
+
+        Raises:
+            BatchNotFound: there is none, or it has expired.
+            DeadlineExceeded: the timeout passed; the jobs go on.
+        """
+        options = watch_options(self._settings, after_sequence, timeout)
+        return self._watch(BatchWatch(batch_id, include_logs=include_logs, **options))
+
+    def watch_jobs(
+        self,
+        *,
+        owner: str = "",
+        labels: Mapping[str, str] | None = None,
+        after_sequence: int = 0,
+        timeout: timedelta | float | None = None,
+    ) -> AsyncGenerator[WatchJobsResponse, None]:
+        """Yield what happens to your jobs, or those of an owner or with labels; it has no end of its own.
+
+        The newest jobs come first, in a snapshot. Sequences rise, with gaps where the events of other jobs stand.
+
+        Raises:
+            DeadlineExceeded: the timeout passed.
+        """
+        options = watch_options(self._settings, after_sequence, timeout)
+        return self._watch(JobsWatch(owner=owner, labels=labels or {}, **options))
 
     async def result(self, job_id: str, *, timeout: timedelta | float | None = None) -> Job:
         """Wait until a job has ended and return it with its result.
@@ -351,19 +372,3 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
-
-    async def _next(self, messages: AsyncIterator[WatchJobResponse], watch: Watch) -> WatchJobResponse | None:
-        """Return the next message of a stream; None: it is over, and the watch knows how."""
-        try:
-            async with asyncio.timeout(watch.patience):
-                return await anext(messages)
-        except StopAsyncIteration:
-            watch.ended()
-        except TimeoutError:
-            watch.silent()
-        except grpc.aio.AioRpcError as error:
-            watch.failed(error)
-        except asyncio.CancelledError:
-            self._call.raise_if_closed()
-            raise
-        return None

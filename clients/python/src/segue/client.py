@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self, Unpack
 
-import grpc
-
 from segue import requests
 from segue.callers import Caller
 from segue.calls import Deadline
@@ -28,17 +26,17 @@ from segue.v1.system_service_pb2 import (
     ResumeSchedulingRequest,
 )
 from segue.values import is_final, seconds
-from segue.watchdog import Watchdog
-from segue.watching import Outcome, Watch
+from segue.watchers import Watcher
+from segue.watches import BatchWatch, JobsWatch, JobWatch, Outcome, watch_options
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
     from datetime import timedelta
     from types import TracebackType
 
     from segue.options import Addresses, ClientOptions
     from segue.v1.job_pb2 import Batch, Job
-    from segue.v1.job_service_pb2 import CancelBatchResponse, WatchJobResponse
+    from segue.v1.job_service_pb2 import CancelBatchResponse, WatchBatchResponse, WatchJobResponse, WatchJobsResponse
     from segue.v1.spec_pb2 import JobSpec
     from segue.v1.system_service_pb2 import GetCapabilitiesResponse, GetStatsResponse, Pause
 
@@ -62,6 +60,7 @@ class Client:
         self._settings = settings(addresses, **options)
         self._call = Caller(self._settings)
         self.templates = Templates(self._call)
+        self._watch = Watcher(self._call, self._settings)
         """Saves specs, to be referred to by ``template_id``."""
 
     def submit(
@@ -272,7 +271,12 @@ class Client:
             request.page_token = page.next_page_token
 
     def watch(
-        self, job_id: str, *, after_sequence: int = 0, timeout: timedelta | float | None = None
+        self,
+        job_id: str,
+        *,
+        after_sequence: int = 0,
+        include_logs: bool = False,
+        timeout: timedelta | float | None = None,
     ) -> Generator[WatchJobResponse, None, None]:
         """Yield the events of a job, each once and in order, until after the final one.
 
@@ -282,30 +286,41 @@ class Client:
             JobNotFound: there is no such job, or it has expired.
             DeadlineExceeded: the timeout passed; the job goes on.
         """
-        watch = Watch(
-            job_id,
-            after_sequence=after_sequence,
-            settings=self._settings,
-            timeout=None if timeout is None else seconds(timeout),
-        )
-        address: str | None = None
-        while not watch.finished:
-            self._call.closing.wait(watch.delay)
-            request, address = watch.open(), self._call.channels.pick(after=address)
-            with self._call.channels.watching(address) as stubs:
-                call = stubs.jobs.WatchJob(request, timeout=watch.timeout, metadata=self._settings.metadata)
-                try:
-                    with Watchdog(call.cancel) as watchdog:
-                        while not watch.interrupted:
-                            message = self._next(call, watch, watchdog)
-                            if message is None:
-                                break
-                            if watch.receive(message):
-                                yield message
-                finally:
-                    call.cancel()
-            if not watch.finished:
-                self._call.channels.avoid(address)
+        options = watch_options(self._settings, after_sequence, timeout)
+        return self._watch(JobWatch(job_id, include_logs=include_logs, **options))
+
+    def watch_batch(
+        self,
+        batch_id: str,
+        *,
+        after_sequence: int = 0,
+        include_logs: bool = False,
+        timeout: timedelta | float | None = None,
+    ) -> Generator[WatchBatchResponse, None, None]:
+        """Yield the events of all jobs of a batch, with the batch after each, until all have ended. As `watch`.
+
+        Raises:
+            BatchNotFound: there is none, or it has expired.
+            DeadlineExceeded: the timeout passed; the jobs go on.
+        """
+        options = watch_options(self._settings, after_sequence, timeout)
+        return self._watch(BatchWatch(batch_id, include_logs=include_logs, **options))
+
+    def watch_jobs(
+        self,
+        *,
+        owner: str = "",
+        labels: Mapping[str, str] | None = None,
+        after_sequence: int = 0,
+        timeout: timedelta | float | None = None,
+    ) -> Generator[WatchJobsResponse, None, None]:
+        """Yield what happens to your jobs, or those of an owner or with labels. See `segue.aio.Client.watch_jobs`.
+
+        Raises:
+            DeadlineExceeded: the timeout passed.
+        """
+        options = watch_options(self._settings, after_sequence, timeout)
+        return self._watch(JobsWatch(owner=owner, labels=labels or {}, **options))
 
     def result(self, job_id: str, *, timeout: timedelta | float | None = None) -> Job:
         """Wait until a job has ended and return it with its result.
@@ -332,18 +347,3 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _next(self, call: Iterator[WatchJobResponse], watch: Watch, watchdog: Watchdog) -> WatchJobResponse | None:
-        """Return the next message of a stream; None: it is over, and the watch knows how."""
-        try:
-            with watchdog.guard(watch.patience):
-                return next(call)
-        except StopIteration:
-            watch.ended()
-        except grpc.RpcError as error:
-            self._call.raise_if_closed()
-            if watchdog.bit:
-                watch.silent()
-            else:
-                watch.failed(error)
-        return None

@@ -1,26 +1,28 @@
-"""One watch of a job across all the streams it takes, without any I/O.
+"""One watch across all the streams it takes, without any I/O; what is watched is told by `segue.watches`.
 
 The server promises every event once, in order, and status OK exactly after the final one. Streams break, though:
 servers stop, proxies close what is idle, machines vanish without a word. `Watch` remembers the last sequence,
-drops what comes twice, notices what is missing and says when and from where to open the next stream. The two clients
+drops what comes twice, notices what is missing and says when and from where to open the next stream. The two faces
 only carry messages to it: ``open``, then ``receive`` for each message, then ``ended``, ``failed`` or ``silent``.
 """
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import grpc
 
 from segue import errors
 from segue.calls import TRANSIENT, Deadline
-from segue.v1.job_pb2 import JOB_STATE_CANCELLED, JOB_STATE_SUCCEEDED, Job
-from segue.v1.job_service_pb2 import WatchJobRequest, WatchJobResponse
-from segue.values import duration, is_final
+from segue.v1.job_service_pb2 import WatchBatchResponse, WatchJobResponse, WatchJobsResponse
+from segue.values import duration
 
 if TYPE_CHECKING:
     from datetime import timedelta
+
+    from google.protobuf.duration_pb2 import Duration
 
     from segue.options import Settings
 
@@ -37,15 +39,20 @@ _MAX_FRUITLESS: Final = 5
 _PROXY_CODES: Final = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN})
 
 
-class Watch:
+MessageT = TypeVar("MessageT", WatchJobResponse, WatchBatchResponse, WatchJobsResponse)
+
+
+class Watch(ABC, Generic[MessageT]):
     """Decides what a watch asks for, what it delivers and when it comes back."""
 
-    def __init__(self, job_id: str, *, after_sequence: int, settings: Settings, timeout: float | None = None) -> None:
+    #: What is watched, for people.
+    what: str
+
+    def __init__(self, *, after_sequence: int, settings: Settings, timeout: float | None = None) -> None:
         self.finished = False
         """The final event was delivered and the stream is over."""
         self.interrupted = False
         """The current stream is of no more use: close it and open the next."""
-        self._job_id = job_id
         self._settings = settings
         self._deadline = Deadline(timeout)
         self._last = after_sequence
@@ -73,7 +80,27 @@ class Watch:
         silence = self._settings.silence
         return self._deadline.cap(min(_FAREWELL, silence) if self._final else silence)
 
-    def open(self) -> WatchJobRequest:
+    @abstractmethod
+    def method(self, stub: Any) -> Any:
+        """Return the RPC of the watch."""
+
+    @abstractmethod
+    def _request(self, after_sequence: int, heartbeat: Duration | None) -> Any:
+        """Return the request for a stream."""
+
+    @abstractmethod
+    def _ends(self, message: MessageT) -> bool | None:
+        """Return whether nothing follows a snapshot or an event by itself; None: it does not say."""
+
+    @abstractmethod
+    def _omitted(self, message: MessageT) -> int | None:
+        """Return how many events the server left out before one; None: whatever is missing, it is nothing to us."""
+
+    @abstractmethod
+    def _shows(self, message: MessageT) -> bool:
+        """Return whether an event is of a kind that this client knows."""
+
+    def open(self) -> Any:
         """Begin a stream and return the request for it.
 
         Raises:
@@ -82,13 +109,9 @@ class Watch:
         self._check_deadline()
         self.interrupted = False
         self._fruitful = False
-        return WatchJobRequest(
-            job_id=self._job_id,
-            after_sequence=0 if self._probing else self._last,
-            heartbeat_interval=duration(self._settings.heartbeat_interval),
-        )
+        return self._request(0 if self._probing else self._last, duration(self._settings.heartbeat_interval))
 
-    def receive(self, message: WatchJobResponse) -> bool:
+    def receive(self, message: MessageT) -> bool:
         """Take a message and tell whether it is an event for the caller.
 
         Raises:
@@ -96,18 +119,16 @@ class Watch:
         """
         match message.WhichOneof("event"):
             case "heartbeat":
-                self._take_heartbeat(message.sequence)
+                self._take_heartbeat(message)
                 return False
             case "draining":
                 self._reopen("the server is about to stop", message.draining.reconnect_delay.ToTimedelta())
                 return False
             case "snapshot":
                 return self._take_snapshot(message)
-            case kind:
-                is_next = self._take_event(message.sequence)
-                if is_next and kind == "state_change":
-                    self._final = is_final(message.state_change.to_state)
-                return is_next and kind is not None  # a kind that this client does not know counts, but is skipped
+            case _:
+                # A kind that this client does not know counts, but is skipped.
+                return self._take_event(message) and self._shows(message)
 
     def ended(self) -> None:
         """Note that the stream ended with OK, which is only right after the final event."""
@@ -146,35 +167,43 @@ class Watch:
         self._check_deadline()
         self._again("no heartbeat")
 
-    def _take_heartbeat(self, sequence: int) -> None:
-        if self._begun and sequence > self._last:
-            self._miss(sequence)
-        else:
+    def _take_heartbeat(self, message: MessageT) -> None:
+        sequence = message.sequence
+        if not self._begun or sequence <= self._last:
             self._failures = 0
+        elif self._omitted(message) is None:
+            self._advance(sequence)
+        else:
+            self._miss(sequence)
 
-    def _take_snapshot(self, message: WatchJobResponse) -> bool:
+    def _take_snapshot(self, message: MessageT) -> bool:
         sequence, snapshot = message.sequence, message.snapshot
         restored = self._probing and sequence < self._last  # the store went back: what it has now is what there is
         self._probing = False
-        if not self._begun or restored or (snapshot.history_truncated and sequence != self._last):
+        unknown = not self._begun or self._last == 0
+        if unknown or restored or (snapshot.history_truncated and sequence != self._last):
             self._begun = True
             self._advance(sequence)
-            self._final = is_final(snapshot.job.state)
+            self._final = bool(self._ends(message))
             return True
         if sequence > self._last:
             self._miss(sequence)
         elif sequence == self._last:
-            self._final = is_final(snapshot.job.state)
+            self._final = bool(self._ends(message))
         return False
 
-    def _take_event(self, sequence: int) -> bool:
+    def _take_event(self, message: MessageT) -> bool:
+        sequence, omitted = message.sequence, self._omitted(message)
         if sequence <= self._last:
             return False
-        if sequence > self._last + 1:
+        if omitted is not None and sequence - omitted > self._last + 1:
             self._miss(sequence)
             return False
         self._begun = True
         self._advance(sequence)
+        ends = self._ends(message)
+        if ends is not None:
+            self._final = ends
         return True
 
     def _advance(self, sequence: int) -> None:
@@ -185,7 +214,7 @@ class Watch:
     def _miss(self, sequence: int) -> None:
         self._fruitless += 1
         if self._fruitless >= _MAX_FRUITLESS:
-            raise errors.BrokenWatch(f"events {self._last + 1} to {sequence} of job {self._job_id} do not come")
+            raise errors.BrokenWatch(f"events {self._last + 1} to {sequence} of {self.what} do not come")
         self.interrupted = True
         self._again(f"event {self._last + 1} is missing before {sequence}")
 
@@ -210,8 +239,8 @@ class Watch:
 
     def _note(self, cause: str) -> None:
         _log.info(
-            "watch of job %s interrupted (%s); opened anew after sequence %d in %.2f s",
-            self._job_id,
+            "watch of %s interrupted (%s); opened anew after sequence %d in %.2f s",
+            self.what,
             cause,
             self._last,
             self._delay,
@@ -219,34 +248,4 @@ class Watch:
 
     def _check_deadline(self) -> None:
         if self._deadline.passed:
-            raise errors.DeadlineExceeded(f"job {self._job_id} had not ended when the time of the watch was over")
-
-
-class Outcome:
-    """The end of a job, as the events of its watch tell it."""
-
-    def __init__(self) -> None:
-        self._job = Job()
-
-    def take(self, event: WatchJobResponse) -> None:
-        """Note what an event says about the job as a whole."""
-        match event.WhichOneof("event"):
-            case "snapshot":
-                self._job = event.snapshot.job
-            case "state_change":  # its job carries no spec; the snapshot's did
-                job = Job()
-                job.CopyFrom(event.state_change.job)
-                if self._job.HasField("spec"):
-                    job.spec.CopyFrom(self._job.spec)
-                self._job = job
-
-    def result(self) -> Job:
-        """Return the job that succeeded.
-
-        Raises:
-            JobFailed: it failed.
-            JobCancelled: it was cancelled.
-        """
-        if self._job.state == JOB_STATE_SUCCEEDED:
-            return self._job
-        raise (errors.JobCancelled if self._job.state == JOB_STATE_CANCELLED else errors.JobFailed)(self._job)
+            raise errors.DeadlineExceeded(f"{self.what} had not ended when the time of the watch was over")
