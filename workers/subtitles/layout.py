@@ -63,7 +63,12 @@ class _Piece:
 
 
 def laid_out(text: str, room: Room, *, language: str) -> Layout:
-    """Return the text in lines that fit the room: few of them, balanced, and no smaller than need be."""
+    """Return the text in lines that fit the room: few of them, balanced, and no smaller than need be.
+
+    The text's own lines are kept, unless there are so many that they make it small.
+    """
+    if (text.count("\n") + 1) * SMALL > room.lines:
+        text = text.replace("\n", " ")
     paragraphs = [_pieces(line, language) for line in text.split("\n")]
     whole = sum(piece.inked for pieces in paragraphs for piece in pieces)
     scale = 1.0
