@@ -99,10 +99,10 @@ def _piece(clusters: Sequence[str], widths: Sequence[float]) -> _Piece:
 
 
 def _balanced(pieces: Sequence[_Piece], width: float) -> list[list[_Piece]]:
-    """Return as few lines as that width allows, as even as they can be."""
+    """Return as few lines as that width allows, as even as they can be; a page of many lines is left as it is."""
     lines = _wrapped(pieces, width)
     count = len(lines)
-    if count < 2:
+    if not 1 < count <= GOOD_LINES:
         return lines
     low, high = sum(piece.width for piece in pieces) / count / 2, width
     while high - low > _EXACT:
