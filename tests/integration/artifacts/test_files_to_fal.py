@@ -185,10 +185,10 @@ async def test_of_a_large_file_only_a_few_parts_are_in_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fal: RawFal, gateway: FalGateway
 ) -> None:
     """Measured beside a server in the same process, which keeps no part either."""
-    monkeypatch.setattr(fal_impl, "MULTIPART_THRESHOLD", 1 << 20)
-    monkeypatch.setattr(fal_impl, "MULTIPART_CHUNK_SIZE", 1 << 20)
+    monkeypatch.setattr(fal_impl, "MULTIPART_THRESHOLD", 256 << 10)
+    monkeypatch.setattr(fal_impl, "MULTIPART_CHUNK_SIZE", 256 << 10)
     path = tmp_path / "large"
-    path.write_bytes(bytes(64 << 20))
+    path.write_bytes(bytes(24 << 20))
     storage = Storage()
 
     async def forgetful(exchange: Exchange) -> None:
@@ -207,4 +207,4 @@ async def test_of_a_large_file_only_a_few_parts_are_in_memory(
         tracemalloc.stop()
         gc.enable()
 
-    assert peak < 24 << 20
+    assert peak < 8 << 20
