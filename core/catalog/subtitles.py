@@ -29,7 +29,7 @@ class Style:
     bold: bool = False
     """Whether the letters are heavy."""
     outline: float = 0.06
-    """The width of the line around the letters, in ems. With a box: how far that reaches beyond their lines sideways."""
+    """The width of the line around the letters, in ems. With a box: how far that goes beyond their lines sideways."""
     outline_colour: str = "000000"
     """Of the line around the letters."""
     shadow: float = 0.0

@@ -23,25 +23,16 @@ log = structlog.get_logger(__name__)
 PAUSE: Final = 600.0
 
 
-class StoreMissingError(Exception):
-    """The store needs a package that is not installed."""
-
-
 def open_store(settings: ArtifactSettings, *, uploads: Uploads) -> ArtifactStore:
     """Return the store that the settings name; nothing is written or connected yet.
 
     Args:
         uploads: of the gateway, for fal's storage.
-
-    Raises:
-        StoreMissingError: what it needs is not installed; the message says how it is.
     """
     match settings.artifacts:
         case "s3":
-            try:
-                from workers.artifacts.s3 import open_s3  # noqa: PLC0415 - boto3 is an extra, and slow to import
-            except ModuleNotFoundError as error:
-                raise StoreMissingError("SEGUE_ARTIFACTS=s3 needs boto3: pip install 'segue[s3]'") from error
+            from workers.artifacts.s3 import open_s3  # noqa: PLC0415 - boto3 is an extra, and slow to import
+
             return open_s3(settings)
         case "folder":
             assert settings.artifact_folder, "settings are checked"  # noqa: S101 - for mypy

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from core.artifacts import plain_type
 from segue.v1.job_pb2 import Artifact, ArtifactRole
+from workers.artifacts.store import digest_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +49,19 @@ async def publish(
     if info is not None:
         _describe(artifact, info)
     return artifact
+
+
+async def described(artifact: Artifact, path: Path, *, info: MediaInfo) -> Artifact:
+    """Return an artifact that is kept elsewhere (at the provider) with all that a copy of it tells.
+
+    Raises:
+        StoreError: the copy cannot be read.
+    """
+    whole = Artifact()
+    whole.CopyFrom(artifact)
+    whole.sha256, whole.size_bytes = await asyncio.to_thread(digest_of, path)
+    _describe(whole, info)
+    return whole
 
 
 def _describe(artifact: Artifact, info: MediaInfo) -> None:

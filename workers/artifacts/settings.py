@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, Self
 
@@ -43,6 +44,8 @@ class ArtifactSettings(ProcessSettings):
             raise ValueError("SEGUE_ARTIFACTS=folder needs SEGUE_ARTIFACT_FOLDER and SEGUE_ARTIFACT_URL")
         if self.artifacts == "s3" and not self.s3_bucket:
             raise ValueError("SEGUE_ARTIFACTS=s3 needs SEGUE_S3_BUCKET")
+        if self.artifacts == "s3" and find_spec("boto3") is None:
+            raise ValueError("SEGUE_ARTIFACTS=s3 needs boto3: pip install 'segue[s3]'")
         if bool(self.s3_access_key.get_secret_value()) != bool(self.s3_secret_key.get_secret_value()):
             raise ValueError("SEGUE_S3_ACCESS_KEY and SEGUE_S3_SECRET_KEY belong together")
         return self

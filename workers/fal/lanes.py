@@ -24,6 +24,27 @@ class AnswerTooLargeError(Exception):
     """fal's answer is longer than the limit."""
 
 
+class WholeResponse(httpx.Response):
+    """An answer that has been read.
+
+    httpx binds an answer's stream to the answer, which knows its request: a cycle that keeps the body of the request
+    until the garbage is collected (measured: 56 MiB of the last 160 MiB uploaded). Nobody reads that stream any more.
+    """
+
+    _own: httpx.ByteStream | None = None
+
+    @property
+    def stream(self) -> httpx.ByteStream:
+        """Its content, which it was made with."""
+        assert self._own is not None  # noqa: S101 - set when it is made
+        return self._own
+
+    @stream.setter
+    def stream(self, stream: httpx.ByteStream) -> None:
+        if self._own is None:
+            self._own = stream
+
+
 class Lane:
     """Sends requests over at most *width* connections; the others wait in order.
 
@@ -95,7 +116,7 @@ class Lane:
                     raise AnswerTooLargeError
         finally:
             await response.aclose()
-        return httpx.Response(
+        return WholeResponse(
             response.status_code,
             headers=[(name, value) for name, value in response.headers.raw if name.lower() not in _FRAMING],
             content=bytes(body),

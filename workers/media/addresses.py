@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
 from typing import Final, TypeAlias
 
@@ -19,6 +21,9 @@ Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 
 Allows: TypeAlias = Callable[[str, int], bool]
 """Whether an address and port may be called."""
+
+#: Names that are looked up at once; one may take the system 10 to 30 seconds.
+_LOOK_UPS: Final = 16
 
 _WEB_PORTS: Final = frozenset({80, 443})
 
@@ -82,10 +87,20 @@ def anywhere(address: str, port: int) -> bool:
     return True
 
 
-async def system_resolve(host: str, port: int) -> Sequence[str]:
-    """Ask the system, which also knows the odd spellings of numbers (`127.1`, `0x7f000001`)."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+class SystemResolver:
+    """Asks the system, which also knows the odd spellings of numbers (`127.1`, `0x7f000001`).
+
+    In threads of its own: names whose servers never answer would otherwise take all those that write files.
+    """
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(_LOOK_UPS, thread_name_prefix="look-up")
+
+    async def __call__(self, host: str, port: int) -> Sequence[str]:
+        """Return the addresses of *host*; see `Resolve`."""
+        ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+        return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 async def checked_addresses(host: str, port: int, *, resolve: Resolve, allows: Allows) -> Sequence[str]:

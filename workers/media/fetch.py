@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import httpx
 
-from workers.media.addresses import public_web, system_resolve
+from workers.media.addresses import SystemResolver, public_web
 from workers.media.errors import InputMediaError, UnreachableMediaError
 from workers.media.limits import FetchLimits
 from workers.media.pinning import PinnedTransport
@@ -42,7 +42,7 @@ class Fetcher:
         limits: FetchLimits | None = None,
         allows: Allows = public_web,
         route: Route = no_route,
-        resolve: Resolve = system_resolve,
+        resolve: Resolve | None = None,
     ) -> None:
         """Prepare; nothing is connected.
 
@@ -50,12 +50,12 @@ class Fetcher:
             limits: of each file.
             allows: which addresses may be called; see `addresses`.
             route: which URLs are trusted, and where they lead; see `routes.fal_files`.
-            resolve: how the names of hosts are looked up.
+            resolve: looks the names of hosts up; None: the system does.
         """
         self._limits = limits or FetchLimits()
         self._allows = allows
         self._route = route
-        self._resolve = resolve
+        self._resolve = resolve or SystemResolver()
         self._tls = httpx.create_ssl_context()
 
     async def fetch(self, url: str, into: Path, *, wanted: MediaKind) -> Path:
@@ -84,7 +84,7 @@ class Fetcher:
         """Bring the file to *part*, in as many tries as it takes."""
         if is_data_url(url):
             async with self._sink(url, part, wanted) as sink:
-                await sink.add(bytes_of_data_url(url, most=self._limits.bytes))
+                await sink.add(await asyncio.to_thread(bytes_of_data_url, url, most=self._limits.bytes))
                 return await sink.finish()
         address = parsed(url)
         failures = 0

@@ -50,7 +50,7 @@ class PinnedTransport(httpx.AsyncBaseTransport):
             return await self._inner.handle_async_request(_sent_to(request, trusted))
         url = request.url
         port = url.port or _PORTS[url.scheme]
-        addresses = await checked_addresses(url.host, port, resolve=self._resolve, allows=self._allows)
+        addresses = await checked_addresses(_host(url), port, resolve=self._resolve, allows=self._allows)
         *others, last = addresses[:_TRIED]
         for address in others:
             try:
@@ -70,5 +70,10 @@ def _sent_to(request: httpx.Request, there: httpx.URL) -> httpx.Request:
         request.method,
         there,
         headers=request.headers,  # Host among them
-        extensions={**request.extensions, "sni_hostname": request.url.host},
+        extensions={**request.extensions, "sni_hostname": _host(request.url)},
     )
+
+
+def _host(url: httpx.URL) -> str:
+    """Return the name as the network knows it: in ASCII, also where people write ü."""
+    return url.raw_host.decode("ascii")

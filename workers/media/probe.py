@@ -97,7 +97,7 @@ def _file(path: Path) -> tuple[Format, Path, int]:
 
 
 async def _ask(path: Path, found: Format) -> dict[str, Any]:
-    command = [sys.executable, "-I", _PROBING, found.demuxer, str(_LIMITS.pixels), str(path)]
+    command = [sys.executable, "-I", "-B", _PROBING, found.demuxer, str(_LIMITS.pixels), str(path)]
     child = confined(command, memory_bytes=_LIMITS.memory_bytes, file_bytes=1)  # it writes no file
     try:
         async with asyncio.timeout(_LIMITS.time.total_seconds()), child as process:

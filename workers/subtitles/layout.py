@@ -63,7 +63,12 @@ class _Piece:
 
 
 def laid_out(text: str, room: Room, *, language: str) -> Layout:
-    """Return the text in lines that fit the room: few of them, balanced, and no smaller than need be."""
+    """Return the text in lines that fit the room: few of them, balanced, and no smaller than need be.
+
+    The text's own lines are kept, unless there are so many that they make it small.
+    """
+    if (text.count("\n") + 1) * SMALL > room.lines:
+        text = text.replace("\n", " ")
     paragraphs = [_pieces(line, language) for line in text.split("\n")]
     whole = sum(piece.inked for pieces in paragraphs for piece in pieces)
     scale = 1.0
@@ -94,10 +99,10 @@ def _piece(clusters: Sequence[str], widths: Sequence[float]) -> _Piece:
 
 
 def _balanced(pieces: Sequence[_Piece], width: float) -> list[list[_Piece]]:
-    """Return as few lines as that width allows, as even as they can be."""
+    """Return as few lines as that width allows, as even as they can be; a page of many lines is left as it is."""
     lines = _wrapped(pieces, width)
     count = len(lines)
-    if count < 2:
+    if not 1 < count <= GOOD_LINES:
         return lines
     low, high = sum(piece.width for piece in pieces) / count / 2, width
     while high - low > _EXACT:

@@ -24,14 +24,18 @@ if TYPE_CHECKING:
     Lines = Sequence[Sequence[str]]
 
 _LITERALLY: Final = str.maketrans({"\\": "\\\u2060", "{": "\\{", "}": "\\}", "\n": " "})
+#: The Mongolian vowel separator: of a script, but unseen, without width or direction; libass asks no font for it.
+_SCRIPT: Final = "\u180e"
 _NEW_LINE: Final = r"\N"
 _CENTISECOND: Final = timedelta(milliseconds=10)
 
 
 def lettered(lines: Lines, *, language: str) -> str:
     """Return the lines as the text of an ASS event."""
-    right_to_left = runs_right_to_left("".join(cluster for line in lines for cluster in line))
-    return _NEW_LINE.join(_line(line, right_to_left=right_to_left, language=language) for line in lines)
+    text = "".join(cluster for line in lines for cluster in line)
+    right_to_left = runs_right_to_left(text)
+    drawn = (_line(line, right_to_left=right_to_left, language=language) for line in lines)
+    return _script_mark(text) + _NEW_LINE.join(drawn)
 
 
 def highlighted(lines: Lines, length: timedelta, *, language: str) -> str:
@@ -40,14 +44,25 @@ def highlighted(lines: Lines, length: timedelta, *, language: str) -> str:
     The length is divided as the words take to be spoken. Texts that run from right to left are lit from the beginning:
     libass would cut their joined letters apart, and light them from the wrong end.
     """
-    if has_right_to_left("".join(cluster for line in lines for cluster in line)):
+    text = "".join(cluster for line in lines for cluster in line)
+    if has_right_to_left(text):
         return lettered(lines, language=language)
     words = [_words(line) for line in lines]
     times = iter(_times([word for line in words for word in line], length))
-    return _NEW_LINE.join(
+    drawn = (
         "".join(f"{{\\k{next(times)}}}{_line(word, right_to_left=False, language=language)}" for word in line)
         for line in words
     )
+    return _script_mark(text) + _NEW_LINE.join(drawn)
+
+
+def _script_mark(text: str) -> str:
+    """Return what must stand before a text that is written in no script, such as one of nothing but emoji.
+
+    libass shapes each stretch of one script on its own, and takes a joiner's script from the letters around. Where
+    there are none it would part joined emoji.
+    """
+    return "" if any(character.isalpha() for character in text) else _SCRIPT
 
 
 def _line(clusters: Sequence[str], *, right_to_left: bool, language: str) -> str:

@@ -28,6 +28,7 @@ def compare(dump: dict[str, Any], known: dict[str, Known]) -> None:
     for tenant in ("a", "b"):
         _indexes_agree(dump, tenant, [each for each in known.values() if each.job.tenant == tenant])
     _timers_and_holds_agree(dump, list(known.values()))
+    _dependents_agree(dump, list(known.values()))
     for name, record in dump.items():
         if name.startswith(f"{PREFIX}:batch:"):
             _batch_agrees(Tenant(name.split(":")[-2]), record, known)
@@ -39,6 +40,7 @@ def _record_and_log_agree(dump: dict[str, Any], known: Known) -> None:
     job = job_of(tenant, record)
     assert (job.state, job.attempt, job.interruptions) == (known.state, known.attempt, known.interruptions)
     assert (job.forgiven, job.rounds) == (known.forgiven, known.rounds)
+    assert job.awaited_job_count == len(known.awaits)
     assert len(job.attempts) == min(known.closed, ATTEMPTS_KEPT)
     assert {row.step: row.state for row in generations_of(record)} == known.rows
     deadline = job.start_deadline
@@ -56,7 +58,7 @@ def _changes_agree(changes: list[StateChanged], job: Job) -> None:
     assert last.to_state is job.state
     told = {name: getattr(job, name) for name in type(job).__slots__}
     # These are told by other means than a state change, or to nobody.
-    for name in ("progress", "sequence", "attempt", "attempts", "log_lines", "generations"):
+    for name in ("progress", "sequence", "attempt", "attempts", "log_lines", "generations", "awaited_job_count"):
         told[name] = getattr(last.job, name)
     assert last.job == type(job)(**{**told, "spec": None})
 
@@ -94,6 +96,18 @@ def _timers_and_holds_agree(dump: dict[str, Any], known: list[Known]) -> None:
     for number in (1, 2, 3):
         count = sum(each.waits and each.priority_class == number for each in known)
         assert int(waiting.get(str(number).encode(), 0)) == count
+
+
+def _dependents_agree(dump: dict[str, Any], known: list[Known]) -> None:
+    beginning = f"{PREFIX}:dependents:"
+    waiting = {
+        (name.split(":")[-1], id_.decode())
+        for name, members in dump.items()
+        if name.startswith(beginning)
+        for id_ in members
+    }
+    assert waiting == {(awaited, each.job.id) for each in known for awaited in each.awaits}
+    assert all(each.state is JobState.HELD for each in known if each.awaits)
 
 
 def _batch_agrees(tenant: Tenant, record: dict[bytes, bytes], known: dict[str, Known]) -> None:

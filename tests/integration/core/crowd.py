@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from core.errors import FencedError, SegueError
-from core.job import GenerationState, Job, JobKind, JobState, Progress, Submission, Tenant
+from core.job import GenerationState, Job, JobId, JobKind, JobState, Progress, Submission, Tenant
 from core.store.attempts import KindRule, Outcome, Policy
 from core.store.control import Scope
 from tests.integration.core.engine import LEASE, PREFIX, RETENTION, generation, key_of, submission
@@ -77,9 +77,10 @@ class Crowd:
             await getattr(self, deed)()
         return deed
 
-    def wanted(self) -> Submission:
-        """Return a submission like no other."""
+    def wanted(self, tenant: str) -> Submission:
+        """Return a submission like no other; one in five awaits others of its tenant."""
         dice = self.dice
+        own = [JobId(id_) for id_, job in self.jobs.items() if job.tenant == tenant]
         self.number += 1
         return submission(
             kind=dice.choice(list(JobKind)),
@@ -91,15 +92,17 @@ class Crowd:
             schedule_time=self.clock.time + timedelta(seconds=dice.choice([0, 30])) if dice.random() < 0.2 else None,
             longest_wait=timedelta(seconds=40) if dice.random() < 0.2 else None,
             max_attempts=dice.choice([1, 3]),
+            awaits=tuple(dice.choices(own, k=2)) if own and dice.random() < 0.2 else (),
         )
 
     async def submit(self) -> None:
-        job = await self.engine.submit(self.dice.choice(TENANTS), **_fields(self.wanted()))
+        tenant = self.dice.choice(TENANTS)
+        job = await self.engine.submit(tenant, **_fields(self.wanted(tenant)))
         self.jobs[job.id] = job
 
     async def submit_batch(self) -> None:
         tenant = self.dice.choice(TENANTS)
-        wanted = [self.wanted() for _ in range(self.dice.randint(1, 4))]
+        wanted = [self.wanted(tenant) for _ in range(self.dice.randint(1, 4))]
         self.number += 1
         made, batch_id = await self.engine.submit_batch(wanted, tenant=tenant, request_id=f"batch {self.number}")
         self.batches.append((Tenant(tenant), batch_id))

@@ -44,6 +44,12 @@ class Known:
     state: JobState
     schedule: int = 0
     longest_wait: int | None = None
+    awaited: tuple[str, ...] = ()
+    """The jobs that it was submitted with."""
+    awaits: set[str] = field(default_factory=set)
+    """Those of them for which it is held."""
+    own_hold: bool = False
+    """Whether its caller holds it."""
     attempt: int = 0
     interruptions: int = 0
     forgiven: int = 0
@@ -89,6 +95,7 @@ class Known:
 
     def wait_for_start(self, now: int) -> None:
         """It was accepted or released: its schedule and its deadline count."""
+        self.own_hold = False
         self.state, self.due = JobState.PENDING, self.schedule if self.schedule > now else None
         self.deadline = None if self.longest_wait is None else max(now, self.schedule) + self.longest_wait
 
@@ -132,6 +139,7 @@ class Known:
         self.state, self.expires = state, now + ms(RETENTION)
         self.due = self.deadline = None
         self.slots, self.placed = set(), False
+        self.awaits, self.own_hold = set(), False
 
     def cancel(self, now: int) -> None:
         """Its caller wants no result."""
@@ -144,12 +152,17 @@ class Known:
             else:
                 self.end(JobState.CANCELLED, now)
 
-    def retry(self, now: int) -> None:
-        """Its caller wants another round."""
+    def retry(self, now: int, open_ones: set[str]) -> None:
+        """Its caller wants another round; it waits for those that it awaits and that have not ended."""
+        self.awaits = open_ones & set(self.awaited)
         self.state, self.expires, self.fraction = JobState.PENDING, None, 0
         self.forgiven = self.attempt - self.interruptions
         self.rounds += 1
-        self.due = self.schedule if self.schedule > now else None
+        self.longest_wait = None
+        if self.awaits:
+            self.state = JobState.HELD
+        else:
+            self.due = self.schedule if self.schedule > now else None
 
     def lose(self, now: int) -> str:
         """Its lease has ended; return what a sweep says to that."""

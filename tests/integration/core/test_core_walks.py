@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 )
 
 from core.errors import FencedError, JobFinishedError, JobNotFinishedError, JobNotHeldError, JobNotRetryableError
-from core.job import GenerationState, JobKind, JobState, Progress, Tenant
+from core.job import GenerationState, JobId, JobKind, JobState, Progress, Tenant
 from core.store.attempts import AttemptKey, Hold, Outcome
 from core.store.connection import connect
 from core.store.control import Scope
@@ -96,30 +96,55 @@ class Walk(RuleBasedStateMachine):
         hold=st.sampled_from([False, False, True]),
         schedule=SECONDS,
         wait=SECONDS,
+        data=st.data(),
     )
     def submit(
-        self, tenant: str, kind: JobKind, priority: int, hold: bool, schedule: int | None, wait: int | None
+        self,
+        *,
+        tenant: str,
+        kind: JobKind,
+        priority: int,
+        hold: bool,
+        schedule: int | None,
+        wait: int | None,
+        data: st.DataObject,
     ) -> None:
         self.clock.advance(timedelta(milliseconds=1))  # ids of one millisecond are in no order
         start = None if schedule is None else self.clock.time + timedelta(seconds=schedule)
         longest = None if wait is None else timedelta(seconds=wait)
-        times = {"schedule_time": start, "longest_wait": longest}
+        own = [JobId(id_) for id_, known in self.known.items() if known.job.tenant == tenant]
+        awaits = tuple(data.draw(st.lists(st.sampled_from(own), max_size=2))) if own else ()
+        times = {"schedule_time": start, "longest_wait": longest, "awaits": awaits}
         job = self.run(
             self.engine.submit(tenant, kind=kind, priority=priority, hold=hold, max_attempts=MAX_ATTEMPTS, **times)
         )
-        known = Known(job, job.state)
+        known = Known(job, job.state, awaited=awaits, own_hold=hold)
+        known.awaits = self.open_ones() & set(awaits)
         known.schedule = 0 if schedule is None else self.clock.now + 1000 * schedule
         known.longest_wait = None if wait is None else 1000 * wait
         self.known[job.id] = known
-        if not hold:
+        if not hold and not known.awaits:
             known.wait_for_start(self.clock.now)
+
+    def open_ones(self) -> set[str]:
+        """Return the jobs that have not ended."""
+        return {id_ for id_, known in self.known.items() if not known.state.is_terminal}
+
+    def let_dependents_go(self) -> None:
+        """After something has ended: those that awaited it go, unless they wait for more."""
+        open_ones = self.open_ones()
+        for known in self.known.values():
+            if known.awaits and not known.awaits <= open_ones:
+                known.awaits &= open_ones
+                if not known.awaits and not known.own_hold:
+                    known.wait_for_start(self.clock.now)
 
     @rule(tenant=TENANTS, jobs=st.lists(st.tuples(st.booleans(), KINDS), min_size=1, max_size=3))
     def submit_batch(self, tenant: str, jobs: list[tuple[bool, JobKind]]) -> None:
         self.clock.advance(timedelta(milliseconds=1))
         wanted = [submission(hold=hold, kind=kind, labels={"n": str(n)}) for n, (hold, kind) in enumerate(jobs)]
         made, _ = self.run(self.engine.submit_batch(wanted, tenant=tenant))
-        self.known |= {job.id: Known(job, job.state) for job in made}
+        self.known |= {job.id: Known(job, job.state, own_hold=job.state is JobState.HELD) for job in made}
 
     @rule()
     def claim(self) -> None:
@@ -239,6 +264,7 @@ class Walk(RuleBasedStateMachine):
         else:
             known.end(outcome.state, self.clock.now)
         assert state is known.state
+        self.let_dependents_go()
 
     @precondition(lambda self: self.known)
     @rule(data=st.data())
@@ -251,6 +277,7 @@ class Walk(RuleBasedStateMachine):
             return
         self.run(self.engine.cancel(known.job.tenant, known.job.id))
         known.cancel(self.clock.now)
+        self.let_dependents_go()
 
     @precondition(lambda self: self.known)
     @rule(data=st.data())
@@ -259,9 +286,9 @@ class Walk(RuleBasedStateMachine):
         known = self.pick(data, ended, ended)
         if known in ended:
             self.run(self.engine.retry(known.job))
-            known.retry(self.clock.now)
-        elif known.state is not JobState.PENDING:  # pending, it may have been retried before
-            with pytest.raises(JobNotRetryableError):
+            known.retry(self.clock.now, self.open_ones())
+        elif known.state is not JobState.PENDING and not (known.state is JobState.HELD and known.rounds > 1):
+            with pytest.raises(JobNotRetryableError):  # one that waits may have been retried before
                 self.run(self.engine.retry(known.job))
 
     @precondition(lambda self: self.known)
@@ -276,7 +303,9 @@ class Walk(RuleBasedStateMachine):
             return
         self.run(release)
         if known in held:
-            known.wait_for_start(self.clock.now)
+            known.own_hold = False
+            if not known.awaits:
+                known.wait_for_start(self.clock.now)
 
     @precondition(lambda self: self.known)
     @rule(data=st.data())
@@ -327,6 +356,7 @@ class Walk(RuleBasedStateMachine):
                 known.end(JobState.FAILED, now)
                 expected.append(("missed", known.member))
         assert sorted(self.run(self.engine.attempts.sweep())) == sorted(expected)
+        self.let_dependents_go()
 
     @precondition(lambda self: any(known.expires for known in self.known.values()))
     @rule()

@@ -171,6 +171,26 @@ async def test_the_next_address_is_tried_when_one_does_not_answer(stranger: Stra
     assert stranger.connections == 1
 
 
+async def test_a_name_beyond_ascii_is_looked_up_and_asked_for_as_the_network_knows_it(
+    stranger: Stranger, tmp_path: Path
+) -> None:
+    asked: list[str] = []
+
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        asked.append(host)
+        return ["127.0.0.1"]
+
+    stranger.put("/image.png", page(PNG))
+    url = stranger.url("/image.png", host="bücher.example")
+
+    await Fetcher(limits=PATIENT, allows=anywhere, resolve=resolve).fetch(
+        url, tmp_path / "image", wanted=MediaKind.IMAGE
+    )
+
+    assert asked == ["xn--bcher-kva.example"]
+    assert f"Host: xn--bcher-kva.example:{stranger.port}" in stranger.heads[0]
+
+
 async def test_files_of_fal_are_fetched_from_the_emulator_that_stands_in_for_it(tmp_path: Path) -> None:
     emulator = await start(Settings(port=0, queue_seconds=0, run_seconds=0))
     try:

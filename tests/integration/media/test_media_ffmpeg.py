@@ -142,12 +142,12 @@ async def test_ffmpeg_learns_no_key_and_takes_no_orders_from_the_environment(
 
 
 WORKER = """
-import asyncio
+import uvloop
 from workers.media.ffmpeg import Ffmpeg, ffmpeg_binary
 from workers.media.limits import MediaLimits
 
 ffmpeg = Ffmpeg(ffmpeg_binary(None), cores=2, limits=MediaLimits())
-asyncio.run(ffmpeg.run("-re", "-f", "lavfi", "-i", "testsrc=s=64x64", "-f", "null", "-"))
+uvloop.run(ffmpeg.run("-re", "-f", "lavfi", "-i", "testsrc=s=64x64", "-f", "null", "-"))
 """
 
 

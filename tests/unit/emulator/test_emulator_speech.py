@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import array
-import importlib.util
 import math
 import os
 import sys
@@ -20,10 +19,6 @@ if TYPE_CHECKING:
 
 TEXT = "Waves roll in from the grey sea, and the first light of the morning touches the sand."
 WINDOW = 0.01
-
-needs_words = pytest.mark.skipif(
-    importlib.util.find_spec("espeakng_loader") is None, reason="without espeakng-loader the emulator babbles"
-)
 
 
 async def spoken(text: str, seconds: float, into: Path, *, language: str | None = "en-us") -> list[float]:
@@ -117,7 +112,6 @@ def test_length_follows_the_text_its_letters_and_the_speed() -> None:
     assert 4 < sound.spoken_seconds("字" * 20) < 5
 
 
-@needs_words
 async def test_words_are_said_without_hurry_in_their_usual_time() -> None:
     for text, language in ((TEXT, "en-us"), ("你好，今天天气很好。我们去公园散步吧。", "cmn"), ("Guten Tag.", "de")):
         seconds = sound.spoken_seconds(text)
@@ -128,7 +122,6 @@ async def test_words_are_said_without_hurry_in_their_usual_time() -> None:
         assert words.seconds == pytest.approx(seconds, rel=0.1)
 
 
-@needs_words
 @pytest.mark.parametrize(
     ("text", "number"),
     [("banana tomato potato banana tomato potato", 18), ("one two three four five six seven eight", 9), (TEXT, 21)],
@@ -139,7 +132,6 @@ async def test_speech_has_about_as_many_syllables_as_the_text(tmp_path: Path, te
     assert number * 0.65 <= syllables(samples) <= number * 1.35
 
 
-@needs_words
 async def test_a_hiss_sounds_like_a_hiss_and_a_vowel_like_a_vowel(tmp_path: Path) -> None:
     hiss = await spoken("this is Sussex, yes, six sisters", 2.5, tmp_path)
     vowel = await spoken("alone, you moo, low moon, oh no", 2.5, tmp_path)
@@ -147,7 +139,6 @@ async def test_a_hiss_sounds_like_a_hiss_and_a_vowel_like_a_vowel(tmp_path: Path
     assert crossings(hiss) > 1.5 * crossings(vowel)
 
 
-@needs_words
 async def test_other_words_sound_otherwise_and_the_same_words_the_same(tmp_path: Path) -> None:
     one = await spoken("The cat sat on the mat.", 2.0, tmp_path)
     again = await spoken("The cat sat on the mat.", 2.0, tmp_path)
@@ -195,7 +186,6 @@ async def test_a_library_that_is_none_is_survived(tmp_path: Path, monkeypatch: p
     assert await speech.said(TEXT, "en-us", 2.0) is None
 
 
-@needs_words
 async def test_text_of_any_kind_is_survived() -> None:
     for text in ("", "\0", "<speak>[[h@'loU]]</speak>", "🎉" * 50, "a" * 3000, '"; rm -rf /', "\ud7ff\U0010ffff"):
         words = await speech.said(text, "en-us", 1.0)
