@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import logging
 
 import pytest
 import structlog
@@ -11,6 +12,8 @@ from core.settings import ProcessSettings
 
 @pytest.mark.parametrize("log_format", ["json", "text"])
 def test_a_traceback_tells_no_values(capsys: pytest.CaptureFixture[str], log_format: str) -> None:
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
     configure(ProcessSettings.model_validate({"log_format": log_format}))
     secret = "fal-key-" + "0123456789"
     try:
@@ -19,6 +22,7 @@ def test_a_traceback_tells_no_values(capsys: pytest.CaptureFixture[str], log_for
         structlog.get_logger("test_a_traceback").exception("recipe.failed")
     finally:
         structlog.reset_defaults()
+        root.handlers[:], root.level = handlers, level
 
     told = capsys.readouterr().err
     assert "ValueError" in told
