@@ -22,7 +22,7 @@ from core.store.packing import instant, pack, pairs
 from core.store.records import argument_of, awaited_argument, batch_of, batch_record_of, job_of, new_job
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from redis.asyncio import Redis
 
@@ -143,6 +143,18 @@ class JobStore:
                 pipeline.hgetall(self.keys.job(tenant, job_id))
             records = await pipeline.execute()
         return [job_of(tenant, record) for record in records if record]
+
+    async def absent(self, tenant: Tenant, job_ids: Iterable[JobId]) -> set[JobId]:
+        """Return those of the ids that no job of the tenant has."""
+        ids = list(job_ids)
+        if not ids:
+            return set()
+        with translated():
+            pipeline = self._redis.pipeline(transaction=False)
+            for job_id in ids:
+                pipeline.exists(self.keys.job(tenant, job_id))
+            exist = await pipeline.execute()
+        return {job_id for job_id, exists in zip(ids, exist, strict=True) if not exists}
 
     async def queue_position(self, job: Job) -> QueuePosition | None:
         """Return a waiting job's place in the line; None: it waits for its schedule or its next attempt."""
