@@ -76,8 +76,9 @@ class JobStore:
         )
         if verdict == b"accepted":
             created, awaited = details
-            job = new_job(tenant, job_id, None, submission, instant(created), awaited=sum(awaited))
-            return replace(job, estimated_duration=usual), job_id
+            return new_job(
+                tenant, job_id, None, submission, instant(created), awaited=sum(awaited), usual=usual
+            ), job_id
         return None, JobId(_original(verdict, details, submission.request_id))
 
     async def submit_batch(
@@ -112,10 +113,14 @@ class JobStore:
         if verdict != b"accepted":
             return None, BatchId(_original(verdict, details, request_id))
         created, counts = instant(details[0]), iter(details[1])
-        made = [
-            new_job(tenant, id_, batch_id, job, created, awaited=next(counts) if job.awaits else 0) for id_, job in jobs
-        ]
-        return [replace(job, estimated_duration=usual[job.kind, job.model]) for job in made], batch_id
+        return [
+            new_job(
+                *(tenant, job_id, batch_id, job, created),
+                awaited=next(counts) if job.awaits else 0,
+                usual=usual[job.kind, job.model],
+            )
+            for job_id, job in jobs
+        ], batch_id
 
     async def get(self, tenant: Tenant, job_id: JobId) -> Job:
         """Return a job as it stands.
