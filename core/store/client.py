@@ -1,4 +1,4 @@
-"""redis-py's client, with its commands on a shared line instead of connections from a pool (ADR 14)."""
+"""redis-py's client, with its commands on a shared line instead of connections from a pool (ADR 15)."""
 
 from __future__ import annotations
 

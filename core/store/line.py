@@ -1,4 +1,4 @@
-"""One connection to Redis that all commands of a process share (ADR 14).
+"""One connection to Redis that all commands of a process share (ADR 15).
 
 Redis answers the commands of a connection in their order, so nobody needs a connection for himself: commands go out as
 they come, those of one turn of the loop in one piece, and each answer belongs to the oldest command without one.
