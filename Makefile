@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# What `make demo` makes: transition or model.
+# What `make demo` makes: transition, composition, script or model.
 KIND ?= transition
 STUBS := clients/python/src/segue/v1
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
@@ -50,7 +50,7 @@ proto-check: $(STAMP) ## Lint the protos and fail if the committed stubs differ 
 	  || { echo 'The stubs differ from the protos: commit what `make proto` wrote.'; exit 1; }
 
 .PHONY: demo
-demo: $(STAMP) ## Make one transition between two photographs, from submit to mp4 (KIND=model: an image); then stop all
+demo: $(STAMP) ## Make one transition between two photographs, from submit to mp4 (or KIND=composition, script, model); then stop all
 	@$(BIN)/python -m devstack.demo --kind $(KIND)
 
 .PHONY: run
