@@ -14,6 +14,9 @@
 --   $:batch:T:B          hash   the batch; n:<state> counts its jobs
 --   $:batchlog:T:B       stream which event of which job came when, ids <sequence of the batch>-0, field e (msgpack)
 --   $:batchevents:T:B    channel each of them as it is logged, with the event itself
+--   $:tenant:T           hash   sequence: how many changes of state and reports of progress the tenant's jobs have had
+--   $:tenantlog:T        stream which of which job came when, ids <that sequence>-0, field e (msgpack); the newest ones
+--   $:tenantevents:T     channel each of them as it is logged, with the event itself
 --   $:index:T:...        zset   job ids, all scores 0: ordered by id, which is by time of creation
 --   $:pending:C:T:K      zset   job id -> rank: priority, then time of creation
 --   $:ready:C            zset   tenant -> service it had, for tenants with pending jobs; 1e6 for a claim at weight 1
@@ -138,15 +141,40 @@ local function tell_batch(tenant, batch, id, keep, now, sequence, packed)
   redis.call('PUBLISH', key('batchevents', tenant, batch), cmsgpack.pack(entry))
 end
 
+-- Log and publish, under a sequence of the tenant, that an event of one of its jobs has come; owner and labels go with
+-- it for filters to look at. Bounded: it is for those who look on, while the job's own log is the truth.
+-- accepted: for a job's acceptance, which its own log does not hold, the state it began in; else ''.
+-- keep: nil not to bound it now.
+local function tell_tenant(tenant, number, id, owner, labels, keep, now, sequence, accepted, packed)
+  local entry = {number, now, id, sequence, owner or '', labels or '', accepted}
+  local log, line = key('tenantlog', tenant), cmsgpack.pack(entry)
+  if keep then
+    redis.call('XADD', log, 'MAXLEN', '~', keep * 10, int(number) .. '-0', 'e', line)
+  else
+    redis.call('XADD', log, int(number) .. '-0', 'e', line)
+  end
+  entry[8] = packed
+  redis.call('PUBLISH', key('tenantevents', tenant), cmsgpack.pack(entry))
+end
+
 -- batch: the job's, or nil or false.
 local function publish(tenant, id, batch, keep, now, sequence, packed)
   redis.call('PUBLISH', key('events', tenant, id), packed)
   if batch then tell_batch(tenant, batch, id, keep, now, sequence, packed) end
 end
 
+-- Publish to those as well who watch many jobs.
+local function publish_widely(tenant, id, batch, keep, now, sequence, packed)
+  publish(tenant, id, batch, keep, now, sequence, packed)
+  local owner, labels = unpack(redis.call('HMGET', key('job', tenant, id), 'owner', 'labels'))
+  local number = redis.call('HINCRBY', key('tenant', tenant), 'sequence', 1)
+  tell_tenant(tenant, number, id, owner, labels, keep, now, sequence, '', packed)
+end
+
 local function emit(tenant, id, batch, keep, now, event)
   local sequence = redis.call('HINCRBY', key('job', tenant, id), 'sequence', 1)
-  publish(tenant, id, batch, keep, now, sequence, append(tenant, id, keep, sequence, now, event))
+  local tell = event[1] == 'log' and publish or publish_widely
+  tell(tenant, id, batch, keep, now, sequence, append(tenant, id, keep, sequence, now, event))
 end
 
 -- Note how far a job is: its batch keeps the sum of its jobs that have not ended. '' for no fraction.
@@ -187,7 +215,7 @@ local function change(tenant, id, keep, now, to, updates)
     if batch then count_in_batch(key('batch', tenant, batch), from, to, now) end
   end
   local sequence = redis.call('HINCRBY', job, 'sequence', 1)
-  publish(tenant, id, batch, keep, now, sequence,
+  publish_widely(tenant, id, batch, keep, now, sequence,
     append(tenant, id, keep, sequence, now, {'state', from, to, view(job)}))
 end
 

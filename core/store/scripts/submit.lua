@@ -49,7 +49,7 @@ end
 if request ~= '' then redis.call('SET', key('request', tenant, request), digest .. ' ' .. made) end
 
 -- Sorted sets that many jobs of a batch go into are written once for all of them.
-local indexed, counts, places, pending, time = {}, {}, {}, 0, int(now)
+local indexed, counts, places, accepted, pending, time = {}, {}, {}, {}, 0, int(now)
 for i = 10, #ARGV do
   local id, kind, state, priority, owner, labels, spec, record, schedule, wait = unpack(cmsgpack.unpack(ARGV[i]))
   local job, awaited = key('job', tenant, id), awaited_at[i - 9]
@@ -60,7 +60,9 @@ for i = 10, #ARGV do
     if state == 'held' then redis.call('HSET', job, 'hold', 1) else redis.call('HSET', job, 'state', 'held') end
     state = 'held'
   end
-  -- Sequence 1 is the acceptance itself. It needs no line in the log: a watch begins with a snapshot, never before it.
+  -- Sequence 1 is the acceptance itself. It needs no line in the job's log: a watch begins with a snapshot, never before
+  -- it. Those who watch many jobs are told.
+  accepted[#accepted + 1] = {id, owner, labels, state, record, awaited and #awaited.open or 0}
   for _, index in ipairs(indexes(tenant, kind, state, owner, batch, labels)) do
     local entries = indexed[index]
     if entries then
@@ -91,6 +93,14 @@ if batch ~= '' then
   local hash = key('batch', tenant, batch)
   redis.call('HSET', hash, 'created', int(now), unpack(cmsgpack.unpack(ARGV[9])))
   for state, count in pairs(counts) do redis.call('HSET', hash, 'n:' .. state, count) end
+end
+local number = redis.call('HINCRBY', key('tenant', tenant), 'sequence', #accepted) - #accepted
+for i, entry in ipairs(accepted) do
+  local id, owner, labels, state, fields, open = unpack(entry)
+  for _, value in ipairs({'created', time, 'state', state, 'awaits', open}) do fields[#fields + 1] = value end
+  -- Whatever is told of the tenant next bounds its log.
+  tell_tenant(tenant, number + i, id, owner, next(labels) and cmsgpack.pack(labels) or '', nil, now, 1, state,
+    cmsgpack.pack({1, now, 'state', '', state, fields}))
 end
 push_tickets(pending, template, cap, now)
 return {'accepted', now, lefts}

@@ -1,0 +1,124 @@
+"""The feed of all jobs of a tenant: made for those who look on, and bounded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from core.events.event import StateChanged
+from core.events.feed import PAGE, Head, JobsSnapshot, TenantEvent
+from core.job import JobId, JobState, Progress
+from core.store.connection import translated
+from core.store.packing import instant, unpack, unpack_text
+from core.store.records import event_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from redis.asyncio import Redis
+
+    from core.events.event import Event
+    from core.job import Job, Tenant
+    from core.store.jobs import JobStore
+    from core.store.listing import Filter, JobIndex
+    from core.store.packing import Record
+
+#: Jobs that a snapshot shows.
+SHOWN: Final = 100
+
+
+class TenantFeed:
+    """Changes of state and progress of all jobs of a tenant, under a sequence of the tenant.
+
+    The log holds only which event of which job came when, and the job's owner and labels; the events stand in the jobs'
+    own logs. What is published carries both. A filter narrows the snapshot alone: events come to all, unsifted.
+    """
+
+    def __init__(self, store: JobStore, index: JobIndex, redis: Redis, tenant: Tenant, wanted: Filter) -> None:
+        self.channel = store.keys.tenant_channel(tenant)
+        self.record = store.keys.tenant(tenant)
+        self._log = store.keys.tenant_log(tenant)
+        self._store = store
+        self._index = index
+        self._redis = redis
+        self._tenant = tenant
+        self._wanted = wanted
+
+    async def head(self) -> Head:
+        """Return the number of the tenant's newest event; another may always follow."""
+        with translated():
+            sequence = await self._redis.hget(self.record, "sequence")
+        return Head(int(sequence or 0), is_final=False)
+
+    def published(self, packed: bytes) -> TenantEvent:
+        """Return the event that was published."""
+        *entry, event = unpack(packed)
+        return _event(entry, event_of(self._tenant, event))
+
+    async def snapshot(self, *, history_truncated: bool) -> JobsSnapshot:
+        """Return the newest jobs as they stand."""
+        # The sequence first: what happens to a job after it is told again, and not left out.
+        head = await self.head()
+        ids, _ = await self._index.page(self._tenant, self._wanted, size=SHOWN, before=None)
+        return JobsSnapshot(head.sequence, await self._store.get_many(self._tenant, ids), history_truncated)
+
+    async def events(self, *, after: int) -> list[TenantEvent]:
+        """Return up to PAGE events after a sequence, in order. Whether a gap stands before them, the caller checks."""
+        with translated():
+            found = await self._redis.xrange(self._log, min=f"({after}-0", max="+", count=PAGE)
+            entries = [unpack(fields[b"e"]) for _, fields in cast("list[tuple[bytes, Record]]", found)]
+            pipeline = self._redis.pipeline(transaction=False)
+            for _, _, job_id, sequence, *_ in entries:
+                log = self._store.keys.log(self._tenant, JobId(job_id.decode()))
+                pipeline.xrange(log, f"{sequence}-0", f"{sequence}-0")
+            lines = cast("list[list[tuple[bytes, Record]]]", await pipeline.execute()) if entries else []
+        accepted = await self._accepted(entries)
+        return [
+            _event(entry, event_of(self._tenant, line[0][1][b"e"]) if line else _acceptance(entry, accepted))
+            for entry, line in zip(entries, lines, strict=True)
+        ]
+
+    async def _accepted(self, entries: Sequence[list[Any]]) -> dict[str, Job]:
+        """Return the jobs whose acceptances are among the entries: no log holds what they were then."""
+        ids = [JobId(entry[2].decode()) for entry in entries if entry[6]]
+        return {job.id: job for job in await self._store.get_many(self._tenant, ids)}
+
+
+def _acceptance(entry: list[Any], jobs: dict[str, Job]) -> Event | None:
+    """Return the acceptance of a job, with the job as it was but for what it awaits; None: it is none, or is gone."""
+    job = jobs.get(entry[2].decode()) if entry[6] else None
+    if job is None:
+        return None
+    state = JobState(entry[6].decode())
+    accepted = replace(
+        job,
+        state=state,
+        sequence=1,
+        progress=Progress(),
+        attempt=0,
+        interruptions=0,
+        forgiven=0,
+        rounds=1,
+        attempts=(),
+        generations=(),
+        log_lines={},
+        result=None,
+        error=None,
+        start_time=None,
+        end_time=None,
+        expire_time=None,
+        next_attempt_time=None,
+    )
+    return StateChanged(sequence=1, time=instant(entry[1]), from_state=None, to_state=state, job=accepted)
+
+
+def _event(entry: list[Any], event: Event | None) -> TenantEvent:
+    sequence, time, job_id, _, owner, labels, _ = entry
+    return TenantEvent(
+        sequence=sequence,
+        time=instant(time),
+        job_id=JobId(job_id.decode()),
+        owner=owner.decode(),
+        labels=unpack_text(labels) if labels else {},
+        event=event,
+    )
