@@ -59,8 +59,8 @@ class Feed(Protocol[SnapshotT_co, ItemT_co]):
             SegueError: there is no such thing.
         """
 
-    def published(self, packed: bytes) -> ItemT_co:
-        """Return the event that was published."""
+    def published(self, packed: bytes) -> ItemT_co | None:
+        """Return the event that was published; None: there is one in the log."""
 
     async def snapshot(self, *, history_truncated: bool) -> SnapshotT_co:
         """Return the thing as it stands.
@@ -70,7 +70,7 @@ class Feed(Protocol[SnapshotT_co, ItemT_co]):
         """
 
     async def events(self, *, after: int) -> Sequence[ItemT_co]:
-        """Return the next events of the log after a sequence, PAGE at most."""
+        """Return the next events of the log after a sequence; fewer than PAGE: there are no more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,15 +9,14 @@ from core.events.event import StateChanged
 from core.events.feed import PAGE, Head, JobsSnapshot, TenantEvent
 from core.job import JobId, JobState, Progress
 from core.store.connection import translated
-from core.store.packing import instant, unpack, unpack_text
+from core.store.packing import instant, unpack, unpack_first, unpack_text
 from core.store.records import event_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from redis.asyncio import Redis
 
-    from core.events.event import Event
     from core.job import Job, Tenant
     from core.store.jobs import JobStore
     from core.store.listing import Filter, JobIndex
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Jobs that a snapshot shows.
 SHOWN: Final = 100
+#: Parts of a line that tells of acceptances; others have more (prelude.lua, tell_tenant and tell_acceptances).
+ACCEPTANCES: Final = 3
 
 
 class TenantFeed:
@@ -50,10 +51,19 @@ class TenantFeed:
             sequence = await self._redis.hget(self.record, "sequence")
         return Head(int(sequence or 0), is_final=False)
 
-    def published(self, packed: bytes) -> TenantEvent:
-        """Return the event that was published."""
-        *entry, event = unpack(packed)
-        return _event(entry, event_of(self._tenant, event))
+    def published(self, packed: bytes) -> TenantEvent | None:
+        """Return the event that was published; None: it is to be read from the log."""
+        if not packed:
+            return None
+        (sequence, time, job_id, _, owner, labels), event = unpack_first(packed)
+        return TenantEvent(
+            sequence=sequence,
+            time=instant(time),
+            job_id=JobId(job_id.decode()),
+            owner=owner.decode(),
+            labels=unpack_text(labels) if labels else {},
+            event=event_of(self._tenant, event),
+        )
 
     async def snapshot(self, *, history_truncated: bool) -> JobsSnapshot:
         """Return the newest jobs as they stand."""
@@ -63,33 +73,65 @@ class TenantFeed:
         return JobsSnapshot(head.sequence, await self._store.get_many(self._tenant, ids), history_truncated)
 
     async def events(self, *, after: int) -> list[TenantEvent]:
-        """Return up to PAGE events after a sequence, in order. Whether a gap stands before them, the caller checks."""
+        """Return the next events after a sequence, in order. Whether a gap stands before them, the caller checks."""
         with translated():
             found = await self._redis.xrange(self._log, min=f"({after}-0", max="+", count=PAGE)
-            entries = [unpack(fields[b"e"]) for _, fields in cast("list[tuple[bytes, Record]]", found)]
+        lines = [unpack(fields[b"e"]) for _, fields in cast("list[tuple[bytes, Record]]", found)]
+        told = await self._told([line for line in lines if len(line) != ACCEPTANCES])
+        jobs = await self._accepted([line for line in lines if len(line) == ACCEPTANCES])
+        events: list[TenantEvent] = []
+        for line in lines:
+            if len(line) == ACCEPTANCES:
+                events += _acceptances(line, jobs)
+            else:
+                events.append(told[line[0]])
+        return [event for event in events if event.sequence > after]
+
+    async def _told(self, lines: Sequence[list[Any]]) -> dict[int, TenantEvent]:
+        """Return the events of lines, by their numbers, from the jobs' own logs."""
+        if not lines:
+            return {}
+        with translated():
             pipeline = self._redis.pipeline(transaction=False)
-            for _, _, job_id, sequence, *_ in entries:
+            for _, _, job_id, sequence, *_ in lines:
                 log = self._store.keys.log(self._tenant, JobId(job_id.decode()))
                 pipeline.xrange(log, f"{sequence}-0", f"{sequence}-0")
-            lines = cast("list[list[tuple[bytes, Record]]]", await pipeline.execute()) if entries else []
-        accepted = await self._accepted(entries)
-        return [
-            _event(entry, event_of(self._tenant, line[0][1][b"e"]) if line else _acceptance(entry, accepted))
-            for entry, line in zip(entries, lines, strict=True)
-        ]
+            found = cast("list[list[tuple[bytes, Record]]]", await pipeline.execute())
+        return {
+            number: TenantEvent(
+                sequence=number,
+                time=instant(time),
+                job_id=JobId(job_id.decode()),
+                owner=owner.decode(),
+                labels=unpack_text(labels) if labels else {},
+                event=event_of(self._tenant, entries[0][1][b"e"]) if entries else None,
+            )
+            for (number, time, job_id, _, owner, labels), entries in zip(lines, found, strict=True)
+        }
 
-    async def _accepted(self, entries: Sequence[list[Any]]) -> dict[str, Job]:
-        """Return the jobs whose acceptances are among the entries: no log holds what they were then."""
-        ids = [JobId(entry[2].decode()) for entry in entries if entry[6]]
+    async def _accepted(self, lines: Sequence[list[Any]]) -> dict[str, Job]:
+        """Return the jobs whose acceptances lines tell: no log holds what they were then."""
+        ids = [JobId(id_.decode()) for line in lines for id_ in line[2][::2]]
         return {job.id: job for job in await self._store.get_many(self._tenant, ids)}
 
 
-def _acceptance(entry: list[Any], jobs: dict[str, Job]) -> Event | None:
-    """Return the acceptance of a job, with the job as it was but for what it awaits; None: it is none, or is gone."""
-    job = jobs.get(entry[2].decode()) if entry[6] else None
-    if job is None:
-        return None
-    state = JobState(entry[6].decode())
+def _acceptances(line: list[Any], jobs: Mapping[str, Job]) -> Iterator[TenantEvent]:
+    last, time, accepted = line
+    pairs = list(zip(accepted[::2], accepted[1::2], strict=True))
+    for number, (id_, state) in enumerate(pairs, start=last - len(pairs) + 1):
+        job = jobs.get(id_.decode())
+        yield TenantEvent(
+            sequence=number,
+            time=instant(time),
+            job_id=JobId(id_.decode()),
+            owner=job.owner if job else "",
+            labels=job.labels if job else {},
+            event=_acceptance(job, JobState(state.decode())) if job else None,
+        )
+
+
+def _acceptance(job: Job, state: JobState) -> StateChanged:
+    """Return the acceptance of a job, with the job as it then was but for what it awaited."""
     accepted = replace(
         job,
         state=state,
@@ -109,16 +151,4 @@ def _acceptance(entry: list[Any], jobs: dict[str, Job]) -> Event | None:
         expire_time=None,
         next_attempt_time=None,
     )
-    return StateChanged(sequence=1, time=instant(entry[1]), from_state=None, to_state=state, job=accepted)
-
-
-def _event(entry: list[Any], event: Event | None) -> TenantEvent:
-    sequence, time, job_id, _, owner, labels, _ = entry
-    return TenantEvent(
-        sequence=sequence,
-        time=instant(time),
-        job_id=JobId(job_id.decode()),
-        owner=owner.decode(),
-        labels=unpack_text(labels) if labels else {},
-        event=event,
-    )
+    return StateChanged(sequence=1, time=job.create_time, from_state=None, to_state=state, job=accepted)

@@ -13,10 +13,11 @@
 --   $:request:T:R        string "<digest> <job or batch id>" of request id R
 --   $:batch:T:B          hash   the batch; n:<state> counts its jobs
 --   $:batchlog:T:B       stream which event of which job came when, ids <sequence of the batch>-0, field e (msgpack)
---   $:batchevents:T:B    channel each of them as it is logged, with the event itself
+--   $:batchevents:T:B    channel each of them as it is logged, with the event itself behind it
 --   $:tenant:T           hash   sequence: how many changes of state and reports of progress the tenant's jobs have had
 --   $:tenantlog:T        stream which of which job came when, ids <that sequence>-0, field e (msgpack); the newest ones
---   $:tenantevents:T     channel each of them as it is logged, with the event itself
+--   $:tenantevents:T     channel each of them as it is logged, with the event itself behind it; of acceptances nothing but
+--                               that there are some
 --   $:index:T:...        zset   job ids, all scores 0: ordered by id, which is by time of creation
 --   $:pending:C:T:K      zset   job id -> rank: priority, then time of creation
 --   $:ready:C            zset   tenant -> service it had, for tenants with pending jobs; 1e6 for a claim at weight 1
@@ -135,26 +136,28 @@ local function tell_batch(tenant, batch, id, keep, now, sequence, packed)
   for i = 1, #counts do counts[i] = counts[i] or 0 end
   local fraction, ended = unpack(redis.call('HMGET', hash, 'fraction', 'ended'))
   local entry = {number, now, id, sequence, counts, fraction or '0', ended or ''}
-  redis.call('XADD', key('batchlog', tenant, batch), 'MAXLEN', '~', keep * 10, int(number) .. '-0',
-    'e', cmsgpack.pack(entry))
-  entry[8] = packed
-  redis.call('PUBLISH', key('batchevents', tenant, batch), cmsgpack.pack(entry))
+  local line = cmsgpack.pack(entry)
+  redis.call('XADD', key('batchlog', tenant, batch), 'MAXLEN', '~', keep * 10, int(number) .. '-0', 'e', line)
+  redis.call('PUBLISH', key('batchevents', tenant, batch), line .. packed)
 end
 
 -- Log and publish, under a sequence of the tenant, that an event of one of its jobs has come; owner and labels go with
 -- it for filters to look at. Bounded: it is for those who look on, while the job's own log is the truth.
--- accepted: for a job's acceptance, which its own log does not hold, the state it began in; else ''.
--- keep: nil not to bound it now.
-local function tell_tenant(tenant, number, id, owner, labels, keep, now, sequence, accepted, packed)
-  local entry = {number, now, id, sequence, owner or '', labels or '', accepted}
-  local log, line = key('tenantlog', tenant), cmsgpack.pack(entry)
-  if keep then
-    redis.call('XADD', log, 'MAXLEN', '~', keep * 10, int(number) .. '-0', 'e', line)
-  else
-    redis.call('XADD', log, int(number) .. '-0', 'e', line)
-  end
-  entry[8] = packed
-  redis.call('PUBLISH', key('tenantevents', tenant), cmsgpack.pack(entry))
+local function tell_tenant(tenant, id, keep, now, sequence, packed)
+  local owner, labels = unpack(redis.call('HMGET', key('job', tenant, id), 'owner', 'labels'))
+  local number = redis.call('HINCRBY', key('tenant', tenant), 'sequence', 1)
+  local line = cmsgpack.pack({number, now, id, sequence, owner or '', labels or ''})
+  redis.call('XADD', key('tenantlog', tenant), 'MAXLEN', '~', keep * 10, int(number) .. '-0', 'e', line)
+  redis.call('PUBLISH', key('tenantevents', tenant), line .. packed)
+end
+
+-- The same of jobs that were accepted together: one line for all of them, whose number is the last one's, and no more
+-- than that is published. Whoever listens reads the jobs; whatever is told next bounds the log.
+-- accepted: flat ids and states.
+local function tell_acceptances(tenant, accepted, now)
+  local number = redis.call('HINCRBY', key('tenant', tenant), 'sequence', #accepted / 2)
+  redis.call('XADD', key('tenantlog', tenant), int(number) .. '-0', 'e', cmsgpack.pack({number, now, accepted}))
+  redis.call('PUBLISH', key('tenantevents', tenant), '')
 end
 
 -- batch: the job's, or nil or false.
@@ -166,9 +169,7 @@ end
 -- Publish to those as well who watch many jobs.
 local function publish_widely(tenant, id, batch, keep, now, sequence, packed)
   publish(tenant, id, batch, keep, now, sequence, packed)
-  local owner, labels = unpack(redis.call('HMGET', key('job', tenant, id), 'owner', 'labels'))
-  local number = redis.call('HINCRBY', key('tenant', tenant), 'sequence', 1)
-  tell_tenant(tenant, number, id, owner, labels, keep, now, sequence, '', packed)
+  tell_tenant(tenant, id, keep, now, sequence, packed)
 end
 
 local function emit(tenant, id, batch, keep, now, event)

@@ -62,7 +62,8 @@ for i = 10, #ARGV do
   end
   -- Sequence 1 is the acceptance itself. It needs no line in the job's log: a watch begins with a snapshot, never before
   -- it. Those who watch many jobs are told.
-  accepted[#accepted + 1] = {id, owner, labels, state, record, awaited and #awaited.open or 0}
+  accepted[#accepted + 1] = id
+  accepted[#accepted + 1] = state
   for _, index in ipairs(indexes(tenant, kind, state, owner, batch, labels)) do
     local entries = indexed[index]
     if entries then
@@ -94,13 +95,6 @@ if batch ~= '' then
   redis.call('HSET', hash, 'created', int(now), unpack(cmsgpack.unpack(ARGV[9])))
   for state, count in pairs(counts) do redis.call('HSET', hash, 'n:' .. state, count) end
 end
-local number = redis.call('HINCRBY', key('tenant', tenant), 'sequence', #accepted) - #accepted
-for i, entry in ipairs(accepted) do
-  local id, owner, labels, state, fields, open = unpack(entry)
-  for _, value in ipairs({'created', time, 'state', state, 'awaits', open}) do fields[#fields + 1] = value end
-  -- Whatever is told of the tenant next bounds its log.
-  tell_tenant(tenant, number + i, id, owner, next(labels) and cmsgpack.pack(labels) or '', nil, now, 1, state,
-    cmsgpack.pack({1, now, 'state', '', state, fields}))
-end
+tell_acceptances(tenant, accepted, now)
 push_tickets(pending, template, cap, now)
 return {'accepted', now, lefts}
