@@ -8,14 +8,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from core.job import JobKind
-
-#: What a transition may ask for beside the video itself.
-EXTRAS: Final = ("subtitles", "audio_url", "music", "voiceover", "thumbnail", "probe")
-#: The kinds and the extras that are served; what asks for others is answered with UNIMPLEMENTED. All are checked.
-SERVED_KINDS: Final = (JobKind.TRANSITION, JobKind.MODEL)
-SERVED_EXTRAS: Final[frozenset[str]] = frozenset()
-
 #: Jobs of one batch, and ids of one ReleaseJob.
 BATCH_JOBS: Final = 1000
 #: The lowest and the highest priority (1 goes first), and the one of a job that says none.

@@ -13,14 +13,18 @@ import structlog
 
 from core.store.attempts import AttemptStore, KindRule, Policy
 from core.store.connection import connect
+from core.store.jobs import JobStore
 from core.tasks import ended
 from workers import control
 from workers.actors import declare, redis_broker
+from workers.artifacts.factory import keep_swept, open_store
 from workers.async_worker import AsyncWorker
 from workers.attempts import Attempts, RetryPolicy
 from workers.fal.gateway import FalGateway
+from workers.media.tools import media_tools
 from workers.polling import PollPolicy
 from workers.recipes import RECIPES
+from workers.studio import Studio
 from workers.sweeper import sweep
 
 if TYPE_CHECKING:
@@ -55,10 +59,13 @@ async def serve(settings: WorkerSettings, *, ready: Callable[[str], None]) -> No
             base_url=str(settings.fal_base_url) if settings.fal_base_url else None,
         )
         stack.push_async_callback(gateway.aclose)
-        attempts = _attempts(settings, _store(settings, redis), gateway)
+        studio = _studio(settings, redis, gateway, stack)
+        attempts = _attempts(settings, _store(settings, redis), gateway, studio)
         background = [
             asyncio.create_task(work)
             for work in (
+                studio.media.rooms.keep_swept(),
+                keep_swept(studio.store),
                 attempts.keep_leases(),
                 sweep(attempts.store, after_outage=settings.lease / 2),
                 control.listen(redis, attempts.store.keys.control, attempts.cancel),
@@ -101,10 +108,22 @@ def _store(settings: WorkerSettings, redis: Redis) -> AttemptStore:
     )
 
 
-def _attempts(settings: WorkerSettings, store: AttemptStore, gateway: FalGateway) -> Attempts:
+def _studio(settings: WorkerSettings, redis: Redis, gateway: FalGateway, stack: AsyncExitStack) -> Studio:
+    """Open the tools of recipes that work on media, until the end of *stack*."""
+    base_url = str(settings.fal_base_url) if settings.fal_base_url else None
+    return Studio(
+        media=stack.enter_context(media_tools(settings, fal_base_url=base_url)),
+        store=open_store(settings, uploads=gateway.uploads),
+        download_bytes=settings.download_bytes,
+        jobs=JobStore(redis, prefix=settings.key_prefix, events_per_job=settings.events_per_job),
+    )
+
+
+def _attempts(settings: WorkerSettings, store: AttemptStore, gateway: FalGateway, studio: Studio) -> Attempts:
     return Attempts(
         store=store,
         gateway=gateway,
+        studio=studio,
         worker=f"{settings.worker_name}-{uuid4().hex[:8]}",
         lease=settings.lease,
         polls=PollPolicy(

@@ -24,6 +24,7 @@ import structlog
 from core.catalog.prices import estimated_cost
 from core.errors import FencedError, StoreUnavailableError
 from core.job import CancelOutcome, ErrorReason, Generation, GenerationState, Job, JobError, UnknownSubmission
+from core.tasks import heed_cancellation
 from workers.errors import JobFailedError
 from workers.fal.errors import (
     GenerationFailedError,
@@ -60,6 +61,7 @@ UNKNOWN_REQUESTS: Final = 5
 #: What a generation takes where none of its endpoint has ended lately: Kling makes 5 s of video in about a minute.
 USUAL: Final = timedelta(seconds=60)
 
+_AT_PROVIDER: Final = {GenerationState.INTENDED, GenerationState.SUBMITTED, GenerationState.UNKNOWN}
 _FREE: Final = ("absent", GenerationState.FAILED, GenerationState.CANCELLED)
 
 
@@ -119,11 +121,13 @@ class Ledger:
         row = self._rows.get(step)
         if row is not None and row.state is GenerationState.COMPLETED:
             return await self._stored(row)
-        async with self._slots.slot(self._key, step, waiting=self.goes_on):
+        has_one = row is not None and row.state in _AT_PROVIDER
+        async with self._slots.slot(self._key, step, has_one=has_one, waiting=self.goes_on):
             while True:
                 row = await self._settled(row)
                 while row is None or row.state is not GenerationState.SUBMITTED:
                     # Each submit by itself: between two of them the attempt may be stopped.
+                    heed_cancellation()
                     row = await self._settled(await self._uninterrupted(self._submit(row, step, endpoint, arguments)))
                 cancelled_before = row.cancel_outcome is not None
                 try:
@@ -245,6 +249,7 @@ class Ledger:
         seen, unknown = self._job.log_lines.get(row.intent, 0), 0
         last: Progress | None = None
         for pause in self._polls.pauses():
+            heed_cancellation()
             await asyncio.sleep(pause)
             try:
                 status = await self._gateway.status(row.endpoint, row.provider_request_id, with_logs=True)

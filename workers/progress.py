@@ -25,10 +25,10 @@ class Stage:
     """What people call the work of one step, such as "scene"."""
     parts: int = 1
     """How many steps it has."""
-    _fractions: dict[str, float] = field(default_factory=dict)
+    _fractions: dict[str, float] = field(default_factory=dict, init=False)
     """How far each step is that has begun."""
-    _ended: int = 0
-    _told: Progress = field(default_factory=Progress)
+    _ended: int = field(default=0, init=False)
+    _told: Progress = field(default_factory=Progress, init=False)
     """What the model said last."""
 
     @property

@@ -46,18 +46,23 @@ class Run:
             raise RuntimeError("this worker was put together without a studio")
         return self._studio
 
-    def stage(self, name: str, *, span: tuple[float, float], part: str = "", parts: int = 1) -> Stage:
-        """Return a stage for `generate`; the watchers hear of it when its first step begins.
+    async def stage(self, name: str, *, span: tuple[float, float], part: str = "", parts: int = 1) -> Stage:
+        """Begin a stage for steps that run side by side, and tell the watchers, who hear of each step that ends.
 
-        Stages may run side by side: what is told is the first that has not ended.
+        Stages may run side by side too: what is told is the first that has not ended.
 
         Args:
             name: what people see, for example "generating audio".
             span: which part of the job's progress it is.
             part: what one of its steps makes, for example "scene".
             parts: how many steps it has.
+
+        Raises:
+            FencedError: the attempt no longer holds the job.
         """
-        return self._board.add(Stage(low=span[0], high=span[1], name=name, part=part, parts=parts))
+        stage = self._board.add(Stage(low=span[0], high=span[1], name=name, part=part, parts=parts))
+        await self._tell()
+        return stage
 
     async def generate(
         self,
@@ -71,7 +76,7 @@ class Run:
     ) -> dict[str, Any]:
         """Return what a model of the provider makes of arguments; paid once for each step of a job.
 
-        Different steps may be under way at once. Where one fails, end the others (asyncio.TaskGroup does): what they
+        Different steps may be under way at once, by `core.tasks.together`. Where one fails the others end: what they
         have submitted goes on at the provider, and the next attempt follows it; if there is none it is cancelled.
 
         Args:
@@ -91,9 +96,8 @@ class Run:
                 stage.update(step, progress)
             await self._report(None if quiet or progress is None else self._board.news(), lines, intent)
 
+        # Nothing is awaited before: steps stand in the line for provider slots in the order in which they were begun.
         stage.begin(step)
-        if stage.name and not quiet:
-            await self._tell()
         output = await self._ledger.generate(step, endpoint, arguments, report=report)
         stage.end(step)
         if stage.name and not quiet:

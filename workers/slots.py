@@ -20,6 +20,7 @@ import structlog
 
 from core.errors import StoreUnavailableError
 from core.store.attempts import Take
+from core.tasks import heed_cancellation
 from workers.persistence import persistently
 
 if TYPE_CHECKING:
@@ -72,20 +73,18 @@ class SlotLine:
 
     @asynccontextmanager
     async def slot(
-        self, key: AttemptKey, step: str, *, waiting: Callable[[], object] = lambda: None
+        self, key: AttemptKey, step: str, *, has_one: bool = False, waiting: Callable[[], object] = lambda: None
     ) -> AsyncIterator[None]:
         """Hold a provider slot for a step. One that is cut off leaves it to its job: the generation goes on running.
 
         Args:
+            has_one: whether the step has a slot already, from an earlier attempt.
             waiting: called when the step has to wait for it.
 
         Raises:
             FencedError: the attempt no longer holds the job.
         """
-        # What is its job's already is nobody else's turn.
-        if not await self._took(key, step, Take.OWN if self._line else Take.ANY):
-            waiting()
-            await self._wait(_Waiter(key, step))
+        await self._served(_Waiter(key, step), has_one=has_one, waiting=waiting)
         try:
             yield
         except asyncio.CancelledError:
@@ -95,24 +94,31 @@ class SlotLine:
             raise
         await self._give(key, step)
 
-    async def _took(self, key: AttemptKey, step: str, how: Take) -> bool:
-        return await persistently(partial(self._store.take_slot, key, step, how))
-
-    async def _wait(self, waiter: _Waiter) -> None:
+    async def _served(self, waiter: _Waiter, *, has_one: bool, waiting: Callable[[], object]) -> None:
+        # What is the job's already is nobody else's turn: it goes to the first of the job's own steps.
+        looks = has_one or all(each.key != waiter.key for each in self._line)
         self._line.append(waiter)
         try:
+            if looks:
+                await self._look(waiter, Take.ANY if self._line[0] is waiter else Take.OWN)
+            if waiter.standing is not _Standing.SERVED:
+                waiting()
             while waiter.standing is not _Standing.SERVED:
                 await self._turn(waiter)
-                may_look = waiter.standing is _Standing.WAITING and self._line[0] is waiter
-                if may_look and await self._took(waiter.key, waiter.step, waiter.how):
-                    waiter.standing = _Standing.SERVED
+                if waiter.standing is _Standing.WAITING and self._line[0] is waiter:
+                    await self._look(waiter, waiter.how)
         finally:
-            served = waiter.standing is _Standing.SERVED
-            waiter.standing = _Standing.SERVED if served else _Standing.GONE
+            if waiter.standing is not _Standing.SERVED:
+                waiter.standing = _Standing.GONE
             self._line.remove(waiter)
             # Where one slot was free there may be another.
             if self._line:
                 self._line[0].wake(waiter.how)
+
+    async def _look(self, waiter: _Waiter, how: Take) -> None:
+        if await persistently(partial(self._store.take_slot, waiter.key, waiter.step, how)):
+            waiter.standing = _Standing.SERVED
+        heed_cancellation()
 
     async def _turn(self, waiter: _Waiter) -> None:
         """Return when a waiter is woken, or, for the first in the line, when it is time to look for itself."""

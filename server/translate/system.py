@@ -11,6 +11,7 @@ from core.catalog.prices import estimated_cost
 from core.catalog.subtitles import SUBTITLE_STYLES
 from core.catalog.transitions import DEFAULT_TRANSITION_MODEL, USABLE_MODELS
 from core.catalog.voices import DEFAULT_VOICE_PROVIDER, VOICE_PROVIDERS
+from core.job import JobKind
 from core.store.control import Scope
 from segue.v1 import system_service_pb2 as pb
 from server.limits import (
@@ -20,7 +21,6 @@ from server.limits import (
     DEFAULT_PRIORITY,
     PROMPT_CHARACTERS,
     SCRIPT_BYTES,
-    SERVED_KINDS,
 )
 from server.translate.costs import money_to_proto
 from server.translate.enums import KIND_FROM_PROTO, KIND_TO_PROTO
@@ -63,7 +63,7 @@ def capabilities_to_proto(settings: Settings, version: str) -> pb.GetCapabilitie
     """Return what a server with these settings can do."""
     return pb.GetCapabilitiesResponse(
         version=version,
-        kinds=[KIND_TO_PROTO[kind] for kind in SERVED_KINDS],
+        kinds=[KIND_TO_PROTO[kind] for kind in JobKind],
         transition_models=map(_model_to_proto, USABLE_MODELS),
         voice_providers=map(_voice_provider_to_proto, VOICE_PROVIDERS.values()),
         subtitle_styles=SUBTITLE_STYLES,

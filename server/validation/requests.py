@@ -43,7 +43,6 @@ def check_submit_job(request: pb.SubmitJobRequest, settings: Settings) -> None:
 
     Raises:
         InvalidRequestError: with every fault of it.
-        NotImplementedYetError: it asks for something that is not served yet.
     """
     found = Findings()
     check_request_id(found, "request_id", request.request_id)
@@ -56,7 +55,6 @@ def check_batch_submit(request: pb.BatchSubmitRequest, settings: Settings) -> di
 
     Raises:
         InvalidRequestError: with every fault, also those of items unless some can be accepted without them.
-        NotImplementedYetError: it asks for something that is not served yet.
     """
     found = Findings()
     check_request_id(found, "request_id", request.request_id)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from server.limits import ARGUMENTS_BYTES, ARGUMENTS_DEPTH, SERVED_KINDS
+from core.job import JobKind
+from server.limits import ARGUMENTS_BYTES, ARGUMENTS_DEPTH
 from server.validation.compositions import check_composition
 from server.validation.fields import check_endpoint
 from server.validation.script_videos import check_script_video
@@ -20,10 +21,9 @@ if TYPE_CHECKING:
 
 def check_spec(found: Findings, path: str, spec: spec_pb2.JobSpec) -> None:
     """Check a spec of any kind. What a template or a later edit may still add is a fault that "is required"."""
-    kind = spec.WhichOneof("kind")
-    match kind:
+    match spec.WhichOneof("kind"):
         case None:
-            found.add(path, f"is required: set one of {', '.join(SERVED_KINDS)}")
+            found.add(path, f"is required: set one of {', '.join(JobKind)}")
         case "transition":
             check_transition(found, f"{path}.transition", spec.transition)
         case "composition":
@@ -32,8 +32,6 @@ def check_spec(found: Findings, path: str, spec: spec_pb2.JobSpec) -> None:
             check_script_video(found, f"{path}.script_video", spec.script_video)
         case "model":
             _check_model(found, f"{path}.model", spec.model)
-    if kind is not None and kind not in SERVED_KINDS:
-        found.add_unserved(f"{path}.{kind}")
 
 
 def _check_model(found: Findings, path: str, spec: spec_pb2.ModelSpec) -> None:

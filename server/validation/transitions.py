@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from core.catalog.transitions import DEFAULT_TRANSITION_MODEL, TRANSITION_MODELS, USABLE_MODELS
 from segue.v1 import spec_pb2
-from server.limits import EXTRAS, NAME_CHARACTERS, PROMPT_CHARACTERS, SEEDS, SERVED_EXTRAS
+from server.limits import NAME_CHARACTERS, PROMPT_CHARACTERS, SEEDS
 from server.validation.fields import check_known, check_length, check_range, check_url, seconds_of
 from server.validation.sound import check_music, check_sound_track, check_voiceover
 from server.validation.subtitles import check_subtitles
@@ -96,7 +96,7 @@ def _check_choice(
 
 
 def _check_extras(found: Findings, path: str, spec: spec_pb2.TransitionSpec, model: TransitionModel | None) -> None:
-    """Check what is asked for beside the video itself, and note what of it is not served yet."""
+    """Check what is asked for beside the video itself."""
     if spec.subtitles.enabled:
         check_subtitles(found, f"{path}.subtitles", spec.subtitles, length=_length_of(spec, model))
     check_sound_track(found, path, spec)
@@ -104,10 +104,6 @@ def _check_extras(found: Findings, path: str, spec: spec_pb2.TransitionSpec, mod
         check_music(found, f"{path}.music", spec.music)
     if spec.voiceover.enabled:
         check_voiceover(found, f"{path}.voiceover", spec.voiceover)
-    for name in EXTRAS:
-        wanted = getattr(spec, name)
-        if name not in SERVED_EXTRAS and (wanted if isinstance(wanted, str | bool) else wanted.enabled):
-            found.add_unserved(f"{path}.{name}")
 
 
 def _length_of(spec: spec_pb2.TransitionSpec, model: TransitionModel | None) -> timedelta | None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _SLACK: Final = timedelta(milliseconds=30)
 
 #: H.264 wants even sizes, and not every player knows pixels that are not square.
-_EVEN: Final = "scale=w=2*max(trunc(iw*sar/2)\\,1):h=2*max(trunc(ih/2)\\,1),setsar=1,format=yuv420p"
+_EVEN: Final = "scale=w=2*max(trunc(iw*sar/2)\\,1):h=2*max(trunc(ih/2)\\,1):out_range=tv,setsar=1,format=yuv420p"
 
 
 async def finish(

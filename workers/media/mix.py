@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from workers.media.encoding import RAW_SOUND, SAMPLE_RATE
+from workers.media.errors import InputMediaError
 from workers.media.graphs import EVEN_SOUND, exact_sound, fitted_sound, silence
 from workers.media.loudness import measure, normalise
 from workers.media.probe import probe
@@ -126,6 +127,8 @@ class _Mixing:
     async def music(self, music: Path) -> Path:
         """Return the track of music."""
         info = await probe(music)
+        if not info.has_audio:
+            raise InputMediaError(f"{music.name} has no sound.")
         seconds = self._samples / SAMPLE_RATE
         played = info.audio_duration or info.duration
         is_short = played is not None and played.total_seconds() < seconds

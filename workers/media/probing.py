@@ -112,11 +112,15 @@ def _info(path: str, demuxer: str, pixels: str) -> dict[str, Any]:
         tracks = {track.stream.index: track for track in (video, audio) if track is not None}
         if not tracks:
             raise ValueError("there is neither picture nor sound in it")
+        for track in tracks.values():
+            track.stream.codec_context.options = {"max_pixels": pixels}
         for packet in container.demux([track.stream for track in tracks.values()]):
             tracks[packet.stream.index].see(packet)
         for track in tracks.values():
             if track.first_frame is None:
-                raise ValueError(f"its {track.stream.type} cannot be decoded")
+                raise ValueError(
+                    f"its {track.stream.type} cannot be decoded, or its pictures have over {pixels} pixels"
+                )
         end = max(track.end for track in tracks.values()) - min(track.start for track in tracks.values())
         if demuxer in _EXACT_HEADERS:
             _check_whole(container, end)

@@ -52,10 +52,8 @@ def spans_of(lengths: Sequence[timedelta], *, crossfade: timedelta, rate: Fracti
     for index, span in enumerate(spans):
         shared = overlap(spans, index) + overlap(spans, index + 1)
         if len(span) < max(shared, 1):
-            raise InputMediaError(
-                f"Clip {index + 1} lasts {lengths[index].total_seconds():.2f} s: "
-                f"too short for cross-fades of {crossfade.total_seconds():.2f} s."
-            )
+            why = f"for cross-fades of {crossfade.total_seconds():.2f} s" if shared else "to be seen"
+            raise InputMediaError(f"Clip {index + 1} lasts {lengths[index].total_seconds():.2f} s: too short {why}.")
     return spans
 
 

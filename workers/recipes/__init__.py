@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from core.job import JobKind
 from segue.v1.spec_pb2 import JobSpec
+from workers.recipes.composition import composition
 from workers.recipes.model import model
+from workers.recipes.script_video import script_video
 from workers.recipes.transition import transition
 
 if TYPE_CHECKING:
@@ -21,7 +23,12 @@ if TYPE_CHECKING:
     Recipe = Callable[[Run, Any], Awaitable[JobResult]]
 
 #: The kinds that a worker can make, and how.
-RECIPES: Final[Mapping[JobKind, Recipe]] = {JobKind.TRANSITION: transition, JobKind.MODEL: model}
+RECIPES: Final[Mapping[JobKind, Recipe]] = {
+    JobKind.TRANSITION: transition,
+    JobKind.COMPOSITION: composition,
+    JobKind.SCRIPT_VIDEO: script_video,
+    JobKind.MODEL: model,
+}
 
 
 async def perform(run: Run) -> JobResult:

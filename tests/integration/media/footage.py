@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from array import array
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import av
@@ -83,7 +84,7 @@ def tone(path: Path, *, hertz: int = 440, seconds: float = 3.0, volume: float = 
     return path
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Picture:
     """One decoded frame."""
 
@@ -92,17 +93,16 @@ class Picture:
 
     def colour(self, x: float, y: float) -> tuple[int, int, int]:
         """Return red, green and blue at a place; *x* and *y* from 0 to 1."""
-        plane = self.image.reformat(format="rgb24").planes[0]
-        column, row = min(int(x * plane.width), plane.width - 1), min(int(y * plane.height), plane.height - 1)
-        red, green, blue = bytes(plane)[row * plane.line_size + column * 3 :][:3]
+        width, height = self.image.width, self.image.height
+        column, row = min(int(x * width), width - 1), min(int(y * height), height - 1)
+        pixels, line_size = self._pixels
+        red, green, blue = pixels[row * line_size + column * 3 :][:3]
         return red, green, blue
 
-    @property
-    def brightness(self) -> float:
-        """The mean of all pixels' luma, from 16 (black) to 235 (white)."""
-        plane = self.image.reformat(format="gray").planes[0]
-        rows = [bytes(plane)[row * plane.line_size :][: plane.width] for row in range(plane.height)]
-        return sum(map(sum, rows)) / (plane.width * plane.height)
+    @cached_property
+    def _pixels(self) -> tuple[memoryview, int]:
+        plane = self.image.reformat(format="rgb24").planes[0]
+        return memoryview(bytes(plane)), plane.line_size
 
 
 def pictures(path: Path) -> list[Picture]:

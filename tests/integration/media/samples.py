@@ -38,11 +38,11 @@ def children() -> list[psutil.Process]:
 
 
 def ffmpegs() -> list[psutil.Process]:
-    """Return the running ffmpegs of this process."""
+    """Return the running ffmpegs of this process; one that is only asked for its version is none."""
     found = []
     for child in children():
         try:
-            if "ffmpeg" in child.name():
+            if "ffmpeg" in child.name() and "-progress" in child.cmdline():
                 found.append(child)
         except psutil.NoSuchProcess:
             continue

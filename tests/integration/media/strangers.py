@@ -74,11 +74,12 @@ class Stranger:
     async def _converse(self, reader: StreamReader, writer: StreamWriter) -> None:
         self.connections += 1
         try:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode()
-            self.heads.append(head)
-            behaviours = self.pages[head.split()[1].partition("?")[0]]
-            await (behaviours.pop(0) if len(behaviours) > 1 else behaviours[0])(writer)
-            await writer.drain()
+            while not writer.is_closing():
+                head = (await reader.readuntil(b"\r\n\r\n")).decode()
+                self.heads.append(head)
+                behaviours = self.pages[head.split()[1].partition("?")[0]]
+                await (behaviours.pop(0) if len(behaviours) > 1 else behaviours[0])(writer)
+                await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # it has seen enough
         finally:
@@ -88,11 +89,13 @@ class Stranger:
 
 
 def page(body: bytes, *headers: str, status: str = "200 OK", length: int | None = None) -> Behaviour:
-    """Return an answer with a body."""
+    """Return an answer with a body; one that says a *length* of its own ends with its connection."""
 
     async def behave(writer: StreamWriter) -> None:
         lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body) if length is None else length}", *headers]
         writer.write("\r\n".join([*lines, "", ""]).encode() + body)
+        if length is not None:
+            writer.close()
 
     return behave
 

@@ -171,6 +171,17 @@ async def test_the_next_address_is_tried_when_one_does_not_answer(stranger: Stra
     assert stranger.connections == 1
 
 
+async def test_hosts_behind_one_address_share_no_connection(stranger: Stranger, tmp_path: Path) -> None:
+    stranger.put("/there.png", page(PNG))
+    stranger.put("/here.png", redirect(stranger.url("/there.png", host="other.example")))
+
+    await Fetcher(limits=PATIENT, allows=anywhere, resolve=loopback).fetch(
+        stranger.url("/here.png", host="media.example"), tmp_path / "image", wanted=MediaKind.IMAGE
+    )
+
+    assert len(stranger.heads) == stranger.connections == 2
+
+
 async def test_a_name_beyond_ascii_is_looked_up_and_asked_for_as_the_network_knows_it(
     stranger: Stranger, tmp_path: Path
 ) -> None:

@@ -18,7 +18,7 @@ from tests.integration.media.strangers import MP4_HEAD, Stranger, dripping, page
 from workers.media.addresses import anywhere, public_web
 from workers.media.errors import InputMediaError, MediaError, UnreachableMediaError
 from workers.media.fetch import Fetcher
-from workers.media.limits import MEBIBYTE, FetchLimits, MediaLimits
+from workers.media.limits import MEBIBYTE, FetchLimits
 from workers.media.probe import probe
 from workers.media.sniff import MediaKind
 
@@ -257,16 +257,28 @@ async def test_a_playlist_with_files_of_ours_is_opened_by_nothing(
     assert names_in(tmp_path) == {"secret.txt", "clip.mp4"}
 
 
-@pytest.mark.parametrize("kind", ["hls", "concat", "dash", "subtitles"])
-async def test_a_playlist_among_clips_to_be_joined_is_opened_by_nothing(tmp_path: Path, kind: str) -> None:
-    other = await sample(tmp_path / "other.ts", "-c:v", "mpeg2video", "-c:a", "mp2")
-    clip = tmp_path / "clip.mp4"
-    clip.write_text(PLAYLISTS[kind].format(target=other.as_uri()))
+# FFmpeg itself wants the suffixes of some.
+@pytest.mark.parametrize(("kind", "name"), [("hls", "clip.m3u8"), ("subtitles", "clip.mp4")])
+async def test_a_playlist_among_clips_to_be_joined_is_opened_by_nothing(tmp_path: Path, kind: str, name: str) -> None:
+    await sample(tmp_path / "other.ts", "-c:v", "mpeg2video", "-c:a", "mp2")
+    (tmp_path / name).write_text(PLAYLISTS[kind].format(target="other.ts"))
     names = tmp_path / "list.txt"
-    names.write_text("file clip.mp4\n")
+    names.write_text(f"file {name}\n")
 
     with pytest.raises(MediaError):
         await runner().run("-f", "concat", "-i", names, "-c", "copy", tmp_path / "out.ts")
+
+
+async def test_a_list_among_clips_to_be_joined_leads_out_of_no_room(tmp_path: Path) -> None:
+    room = tmp_path / "room"
+    room.mkdir()
+    other = await sample(tmp_path / "other.ts", "-c:v", "mpeg2video", "-c:a", "mp2")
+    (room / "list.txt").write_text("file clip.mp4\n")
+    for target in ("../other.ts", str(other), other.as_uri()):
+        (room / "clip.mp4").write_text(PLAYLISTS["concat"].format(target=target))
+
+        with pytest.raises(MediaError):
+            await runner().run("-f", "concat", "-i", room / "list.txt", "-c", "copy", room / "out.ts")
 
 
 async def test_a_list_of_clips_leads_to_no_server(inside: Stranger, tmp_path: Path) -> None:
@@ -302,22 +314,21 @@ async def test_a_video_of_noise_is_refused(tmp_path: Path) -> None:
         await probe(clip)
 
 
-@pytest.mark.parametrize("side", [20_000, 60_000, 2**31 - 1])
-async def test_a_picture_that_unpacks_to_gigabytes_is_refused(tmp_path: Path, side: int) -> None:
+@pytest.mark.parametrize("side", [12_000, 60_000, 2**31 - 1])
+async def test_a_picture_that_unpacks_to_too_many_pixels_is_refused(tmp_path: Path, side: int) -> None:
     bomb = tmp_path / "bomb.png"
+    lines = min(side, 12_000)  # of one bit a pixel: the first size is a whole picture of 19 KB
     bomb.write_bytes(
         b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0))
-        + chunk(b"IDAT", zlib.compress(bytes(10 * MEBIBYTE), 9))
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0))
+        + chunk(b"IDAT", zlib.compress(bytes((1 + lines // 8) * lines), 9))
         + chunk(b"IEND", b"")
     )
 
     with pytest.raises(InputMediaError, match=r"^bomb\.png cannot be used: "):
         await probe(bomb)
     with pytest.raises(MediaError):
-        await runner(limits=MediaLimits(time=timedelta(seconds=20))).run(
-            "-xerror", "-i", bomb, "-frames:v", "1", tmp_path / "out.png"
-        )
+        await runner().run("-i", bomb, "-vf", "scale=32:32", "-frames:v", "1", tmp_path / "out.png")
 
 
 def chunk(name: bytes, data: bytes) -> bytes:

@@ -118,6 +118,28 @@ async def test_pictures_that_are_turned_or_have_wide_pixels_are_shown_as_players
     assert all(is_near(seen[-1].colour(x, 0.5), GREEN) for x in (0.01, 0.5, 0.99))
 
 
+async def test_colours_are_those_that_players_show_whether_a_clip_says_how_they_are_coded_or_not(
+    tmp_path: Path,
+) -> None:
+    """Without a word, large pictures are BT.709 and small ones BT.601."""
+    clips = []
+    for name, size, matrix, tag in (
+        ("large", "1280x720", "bt709", "unknown"),
+        ("small", "320x180", "bt601", "unknown"),
+        ("told", "320x180", "bt709", "bt709"),
+    ):
+        clips.append(tmp_path / f"{name}.mp4")
+        coded = f"color=green:s={size}:r=30:d=0.2,format=gbrp,scale=out_color_matrix={matrix},format=yuv420p"
+        produce("-f", "lavfi", "-i", f"{coded},setparams=colorspace={tag}", "-colorspace", tag, clips[-1])
+    joined = tmp_path / "joined.mp4"
+
+    await join(our_ffmpeg(), clips, joined, frame=Frame(320, 180), crossfade=NO_FADE)
+
+    assert [(await probe(clip)).says_colours for clip in clips] == [False, False, True]
+    seen = pictures(joined)
+    assert [is_near(seen[number].colour(0.5, 0.5), GREEN, by=6) for number in (2, 8, 14)] == [True] * 3
+
+
 async def test_a_cross_fade_mixes_neighbours_and_shortens_the_video(clips: list[Path], tmp_path: Path) -> None:
     joined = tmp_path / "joined.mp4"
 

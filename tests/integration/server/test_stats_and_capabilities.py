@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 from importlib import metadata
 from typing import TYPE_CHECKING
 
+from core.job import JobKind
 from segue.v1 import job_pb2, spec_pb2
 from segue.v1 import system_service_pb2 as pb
-from server.limits import SERVED_KINDS
 from server.translate.enums import KIND_TO_PROTO
 from tests.integration.server import life
 from tests.unit.server.requests import submit
@@ -50,6 +50,6 @@ async def test_the_server_tells_what_it_can_do(system: SystemServiceAsyncStub) -
     capabilities = await system.GetCapabilities(pb.GetCapabilitiesRequest())
 
     assert capabilities.version == metadata.version("segue")
-    assert list(capabilities.kinds) == [KIND_TO_PROTO[kind] for kind in SERVED_KINDS]
+    assert list(capabilities.kinds) == [KIND_TO_PROTO[kind] for kind in JobKind]
     assert capabilities.limits.batch_jobs == 1000
     assert capabilities.defaults.transition_model == capabilities.transition_models[0].endpoint

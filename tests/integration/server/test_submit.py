@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from grpc import StatusCode
 
-from core.job import JobKind
 from segue.v1 import job_pb2, spec_pb2
 from segue.v1 import job_service_pb2 as pb
 from tests.integration.server.answers import refused
-from tests.unit.server.requests import right, submit, submit_model, transition
+from tests.unit.server.requests import submit, submit_model, transition
 
 if TYPE_CHECKING:
     from grpc import aio
@@ -118,20 +117,17 @@ async def test_a_batch_with_a_fault_is_refused_as_a_whole(jobs: JobServiceAsyncS
     assert not (await jobs.ListJobs(pb.ListJobsRequest())).jobs
 
 
-async def test_partial_success_accepts_the_good_and_names_the_refused(
-    jobs: JobServiceAsyncStub, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("server.validation.transitions.SERVED_EXTRAS", frozenset())
-    broken, later = submit(spec_pb2.TransitionSpec()), submit()
-    later.spec.transition.music.enabled = True
-    request = pb.BatchSubmitRequest(jobs=[broken, submit(), later], allow_partial_success=True)
+async def test_partial_success_accepts_the_good_and_names_the_refused(jobs: JobServiceAsyncStub) -> None:
+    broken, urgent = submit(spec_pb2.TransitionSpec()), submit()
+    urgent.priority = 11
+    request = pb.BatchSubmitRequest(jobs=[broken, submit(), urgent], allow_partial_success=True)
 
     answer = await jobs.BatchSubmit(request)
 
     assert (len(answer.jobs), answer.batch.job_count) == (1, 1)
     assert {index: failure.code for index, failure in answer.failures.items()} == {
         0: StatusCode.INVALID_ARGUMENT.value[0],
-        2: StatusCode.UNIMPLEMENTED.value[0],
+        2: StatusCode.INVALID_ARGUMENT.value[0],
     }
     assert "jobs[0].spec.transition.front_image_url" in answer.failures[0].message
 
@@ -204,20 +200,3 @@ async def test_garbage_is_refused_and_the_server_goes_on(
 
     assert (refusal.code, refusal.reason) == (StatusCode.INVALID_ARGUMENT, "MALFORMED_REQUEST")
     assert (await jobs.SubmitJob(submit())).job.id
-
-
-async def test_kinds_and_extras_that_are_not_served_are_not_implemented(
-    jobs: JobServiceAsyncStub, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("server.validation.specs.SERVED_KINDS", (JobKind.TRANSITION,))
-    monkeypatch.setattr("server.validation.transitions.SERVED_EXTRAS", frozenset({"music"}))
-    composed = pb.SubmitJobRequest(spec=right("composition"))
-    heard = submit()
-    heard.spec.transition.audio_url = "https://sounds.example/a.mp3"
-    heard.spec.transition.thumbnail = True
-
-    kind, extras = await refused(jobs.SubmitJob(composed)), await refused(jobs.SubmitJob(heard))
-
-    assert (kind.code, kind.reason) == (StatusCode.UNIMPLEMENTED, "NOT_IMPLEMENTED")
-    assert kind.metadata["fields"] == "spec.composition"
-    assert extras.metadata["fields"] == "spec.transition.audio_url, spec.transition.thumbnail"

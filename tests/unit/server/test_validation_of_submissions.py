@@ -7,11 +7,11 @@ import pytest
 from google.protobuf.json_format import ParseDict
 
 from core.catalog.transitions import DEFAULT_TRANSITION_MODEL, TRANSITION_MODELS
-from core.errors import InvalidRequestError, NotImplementedYetError
+from core.errors import InvalidRequestError
 from core.job import JobKind
 from segue.v1 import job_service_pb2 as pb
 from segue.v1 import spec_pb2
-from server.limits import BATCH_JOBS, EXTRAS, SERVED_KINDS
+from server.limits import BATCH_JOBS
 from server.settings import Settings
 from server.validation.requests import check_batch_submit, check_submit_job
 from tests.unit.server.requests import right, submit, transition
@@ -249,34 +249,12 @@ def test_an_empty_spec_of_any_kind_is_told_what_it_lacks(kind: str) -> None:
     assert all(message.startswith("is required") for message in violations.values())
 
 
-@pytest.mark.parametrize("kind", sorted(set(JobKind) - set(SERVED_KINDS)))
-def test_a_right_spec_of_a_kind_that_is_not_served_is_not_offered_yet(kind: str) -> None:
-    request = pb.SubmitJobRequest(spec=right(kind))
-
-    with pytest.raises(NotImplementedYetError, match=f"spec.{kind}"):
-        check_submit_job(request, SETTINGS)
-
-
-@pytest.mark.parametrize("kind", SERVED_KINDS)
-def test_a_right_spec_of_a_kind_that_is_served_is_accepted(kind: str) -> None:
+@pytest.mark.parametrize("kind", list(JobKind))
+def test_a_right_spec_of_any_kind_is_accepted(kind: str) -> None:
     check_submit_job(pb.SubmitJobRequest(spec=right(kind)), SETTINGS)
 
 
-def test_extras_that_are_not_served_are_named_in_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("server.validation.transitions.SERVED_EXTRAS", frozenset({"audio_url"}))
-    spec = transition()
-    spec.voiceover.enabled, spec.voiceover.text = True, "Once upon a time"
-    spec.audio_url = "https://sounds.example/a.mp3"
-    spec.thumbnail = True
-
-    with pytest.raises(NotImplementedYetError) as caught:
-        check_submit_job(submit(spec), SETTINGS)
-
-    assert caught.value.metadata["fields"] == "spec.transition.voiceover, spec.transition.thumbnail"
-
-
-def test_extras_that_are_served_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("server.validation.transitions.SERVED_EXTRAS", frozenset(EXTRAS))
+def test_all_that_stands_around_a_transition_is_accepted() -> None:
     spec = transition()
     spec.voiceover.enabled, spec.voiceover.text = True, "Once upon a time"
     spec.music.enabled = spec.thumbnail = spec.probe = True
@@ -309,17 +287,18 @@ def test_a_batch_names_the_faults_of_its_items_by_index() -> None:
     ]
 
 
-def test_partial_success_returns_the_error_of_each_refused_item(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("server.validation.transitions.SERVED_EXTRAS", frozenset())
-    later = submit()
-    later.spec.transition.music.enabled = True
-    batch = pb.BatchSubmitRequest(jobs=[submit(spec_pb2.TransitionSpec()), submit(), later], allow_partial_success=True)
+def test_partial_success_returns_the_error_of_each_refused_item() -> None:
+    urgent = submit()
+    urgent.priority = 11
+    batch = pb.BatchSubmitRequest(
+        jobs=[submit(spec_pb2.TransitionSpec()), submit(), urgent], allow_partial_success=True
+    )
 
     refused = check_batch_submit(batch, SETTINGS)
 
     assert sorted(refused) == [0, 2]
     assert paths_in(refused[0])[0] == "jobs[0].spec.transition.front_image_url"
-    assert isinstance(refused[2], NotImplementedYetError)
+    assert paths_in(refused[2]) == ["jobs[2].priority"]
 
 
 def test_a_batch_with_nothing_good_is_refused_as_a_whole() -> None:

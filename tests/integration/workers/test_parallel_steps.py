@@ -1,0 +1,428 @@
+"""Steps of one job side by side: in time, in order, each paid once, whatever becomes of the others."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from core.events.event import ProgressMade
+from core.job import AttemptOutcome, CancelOutcome, ErrorReason, GenerationState, JobError, JobKind, JobState
+from core.store.feeds import JobFeed
+from core.tasks import together
+from emulator.faults import Fault
+from segue.v1.job_pb2 import Artifact, JobResult
+from tests.integration.workers.rig import ECHO, PREFIX, eventually, result_of
+from workers import generations, recipes, slots
+from workers.errors import JobFailedError
+from workers.polling import progress_of
+from workers.recipes.artifacts import result_of as result_from
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+
+    from tests.integration.workers.rig import Rig
+    from workers.run import Run
+
+    Recipe = Callable[[Run, Any], Awaitable[JobResult]]
+
+SCENES = 12
+FAILS = "segue/fails"
+
+
+@pytest.fixture
+def performed(monkeypatch: pytest.MonkeyPatch) -> Callable[[Recipe], None]:
+    """Let jobs be made by a recipe of the test's own."""
+
+    def perform(recipe: Recipe) -> None:
+        monkeypatch.setitem(recipes.RECIPES, JobKind.MODEL, recipe)
+
+    return perform
+
+
+async def film(run: Run, spec: Any, *, scenes: int = SCENES) -> JobResult:
+    """Speech and images of each scene side by side, as a script video does."""
+    audio = await run.stage("generating audio", span=(0.1, 0.4), part="scene", parts=scenes)
+    images = await run.stage("generating images", span=(0.4, 0.9), part="scene", parts=scenes)
+    steps = [(f"{stage.name.split()[1]}-{number}", stage) for stage in (audio, images) for number in range(scenes)]
+    await together(run.generate(name, ECHO, {"prompt": name}, stage=stage) for name, stage in steps)
+    return JobResult()
+
+
+def good(run: Run) -> list[Coroutine[Any, Any, dict[str, Any]]]:
+    """Return three steps that go well."""
+    return [run.generate(f"good-{number}", ECHO, {"prompt": f"good {number}"}) for number in range(3)]
+
+
+def prompts(rig: Rig) -> list[str]:
+    """Return what fal was asked for, in order."""
+    return [request.submission.arguments["prompt"] for request in rig.requests]
+
+
+async def slots_of(rig: Rig) -> list[str]:
+    """Return the provider slots that are taken."""
+    taken: Any = await rig.redis.zrange(f"{PREFIX}:provider", 0, -1)
+    return [slot.decode() for slot in taken]
+
+
+async def test_twelve_scenes_fill_six_slots_all_the_time(rig: Rig, performed: Callable[[Recipe], None]) -> None:
+    seconds = 2.0  # long beside what this machine, which is shared, needs for the calls
+    rig.behave(run_seconds=seconds, concurrency=40)
+    performed(film)
+    rig.worker(provider_slots=6).start()
+    job = await rig.submit()
+    await rig.until(job, JobState.PROCESSING)
+    began = time.monotonic()
+
+    done = await rig.until(job, within=20)
+
+    took = time.monotonic() - began
+    assert done.state is JobState.SUCCEEDED
+    assert rig.books == (2 * SCENES, 2 * SCENES)
+    assert took <= 1.25 * 4 * seconds, took
+    assert await slots_of(rig) == []
+
+
+async def test_they_take_their_slots_in_their_order(rig: Rig, performed: Callable[[Recipe], None]) -> None:
+    performed(film)
+    rig.worker(provider_slots=1).start()
+    job = await rig.submit()
+
+    await rig.until(job, within=20)
+
+    assert prompts(rig) == [f"{kind}-{number}" for kind in ("audio", "images") for number in range(SCENES)]
+
+
+async def test_their_progress_is_one(rig: Rig, performed: Callable[[Recipe], None]) -> None:
+    rig.behave(run_seconds=0.2)
+    performed(film)
+    rig.worker(provider_slots=6).start()
+    job = await rig.submit()
+
+    await rig.until(job, within=20)
+
+    events = await JobFeed(rig.store, rig.redis, job.tenant, job.id).events(after=0)
+    told = [event.progress for event in events if isinstance(event, ProgressMade)]
+    fractions = [progress.fraction or 0 for progress in told]
+    assert fractions == sorted(fractions)
+    assert (fractions[0], fractions[-1]) == (0.1, 0.9)
+    stages = [progress.stage for progress in told]
+    assert stages == sorted(stages)  # audio, then images
+    assert told[0].message == "Generating audio (scene 1/12)"
+    assert {"Generating audio (scene 7/12)", "Generating images (scene 12/12)"} <= {each.message for each in told}
+
+
+async def test_a_job_keeps_its_slots_while_others_wait_and_takes_none_of_theirs(
+    rig: Rig, performed: Callable[[Recipe], None]
+) -> None:
+    """One job of many steps does not hold up the jobs behind it."""
+    rig.behave(run_seconds=0.3)
+
+    async def some(run: Run, spec: Any) -> JobResult:
+        if run.job.owner == "many":
+            return await film(run, spec, scenes=6)
+        return result_from(await run.generate("one", ECHO, {"prompt": "one"}))
+
+    performed(some)
+    worker = rig.worker(provider_slots=2)
+    many = await rig.submit(owner="many")
+    single = [await rig.submit() for _ in range(3)]
+
+    worker.start(slots=4)
+
+    for job in single:
+        assert (await rig.until(job)).state is JobState.SUCCEEDED
+    assert (await rig.now(many)).state is JobState.PROCESSING
+    assert (await rig.until(many, within=20)).state is JobState.SUCCEEDED
+
+
+async def test_a_slot_that_another_job_frees_is_taken_at_once(
+    rig: Rig, performed: Callable[[Recipe], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slots, "SLOT_PAUSE", 60)
+    freed = asyncio.Event()
+
+    async def some(run: Run, spec: Any) -> JobResult:
+        if run.job.owner == "first":
+            result = result_from(await run.generate("one", ECHO, {"prompt": "one"}))
+            freed.set()
+            await asyncio.sleep(60)  # it goes on, without a slot
+            return result
+        await together(run.generate(f"{number}", ECHO, {"prompt": "other"}) for number in range(2))
+        return JobResult()
+
+    performed(some)
+    worker = rig.worker(provider_slots=2).start(slots=2)
+    rig.behave(run_seconds=0.3)
+    await rig.submit(owner="first")
+    second = await rig.submit(owner="second")
+
+    assert (await rig.until(second, within=5)).state is JobState.SUCCEEDED
+    assert freed.is_set()
+    await worker.died()
+
+
+async def test_a_step_under_way_is_not_begun_twice(rig: Rig, performed: Callable[[Recipe], None]) -> None:
+    async def twice(run: Run, spec: Any) -> JobResult:
+        await together(run.generate("same", ECHO, {"prompt": "same"}) for _ in range(2))
+        return JobResult()
+
+    performed(twice)
+    rig.worker().start()
+    job = await rig.submit(max_attempts=1)
+
+    failed = await rig.until(job)
+
+    assert failed.error is not None
+    assert failed.error.reason is ErrorReason.INTERNAL
+    assert rig.books[0] <= 1
+
+
+class TestFailures:
+    """One step fails while others run."""
+
+    async def test_a_final_failure_cancels_them_at_fal(self, rig: Rig, performed: Callable[[Recipe], None]) -> None:
+        async def fail() -> dict[str, Any]:
+            await eventually(lambda: len(rig.requests) == 3)
+            raise JobFailedError(JobError(reason=ErrorReason.CONTENT_REFUSED, message="no"))
+
+        async def recipe(run: Run, spec: Any) -> JobResult:
+            await together([*good(run), fail()])
+            return JobResult()
+
+        rig.behave(run_seconds=60)
+        performed(recipe)
+        rig.worker().start()
+        job = await rig.submit()
+
+        failed = await rig.until(job)
+
+        assert failed.error is not None
+        assert (failed.state, failed.error.reason) == (JobState.FAILED, ErrorReason.CONTENT_REFUSED)
+        assert [row.cancel_outcome for row in failed.generations] == [CancelOutcome.SIGNALLED] * 3
+        assert await slots_of(rig) == []
+
+    async def test_they_go_on_where_another_attempt_follows_and_are_paid_once(
+        self, rig: Rig, performed: Callable[[Recipe], None]
+    ) -> None:
+        async def bad(run: Run) -> dict[str, Any]:
+            # The provider must have all others when this one fails.
+            await eventually(lambda: len(rig.requests) >= 3)
+            rig.behave(run_seconds=0.05)
+            return await run.generate("bad", FAILS, {"prompt": "bad"})
+
+        async def recipe(run: Run, spec: Any) -> JobResult:
+            await together([*good(run), bad(run)])
+            return JobResult()
+
+        performed(recipe)
+        rig.behave(run_seconds=1)
+        rig.order(Fault.RUN_500, endpoint=FAILS, times=1)
+        rig.sweeping()
+        rig.worker().start()
+        job = await rig.submit()
+
+        done = await rig.until(job, within=15)
+
+        assert (done.state, done.attempt) == (JobState.SUCCEEDED, 2)
+        assert sorted(prompts(rig)) == ["bad", "bad", "good 0", "good 1", "good 2"]
+        assert {row.state for row in done.generations} == {GenerationState.COMPLETED}
+
+    async def test_the_failure_that_no_retry_mends_counts_of_two(
+        self, rig: Rig, performed: Callable[[Recipe], None]
+    ) -> None:
+        async def recipe(run: Run, spec: Any) -> JobResult:
+            async def fail(*, retryable: bool) -> None:
+                reason = ErrorReason.PROVIDER_ERROR if retryable else ErrorReason.CONTENT_REFUSED
+                raise JobFailedError(JobError(reason=reason, message="m", retryable=retryable))
+
+            async with asyncio.TaskGroup() as group:
+                group.create_task(fail(retryable=True))
+                group.create_task(fail(retryable=False))
+            return JobResult()
+
+        performed(recipe)
+        rig.worker().start()
+
+        failed = await rig.until(await rig.submit())
+
+        assert failed.error is not None
+        assert failed.error.reason is ErrorReason.CONTENT_REFUSED
+
+
+async def test_a_cancellation_reaches_all_of_them(rig: Rig, performed: Callable[[Recipe], None]) -> None:
+    rig.behave(run_seconds=60)
+    performed(film)
+    rig.worker(provider_slots=6).start()
+    job = await rig.submit()
+    await eventually(lambda: len(rig.requests) == 6)
+
+    await rig.cancel(job.tenant, job.id)
+
+    done = await rig.until(job)
+    assert done.state is JobState.CANCELLED
+    assert len(done.generations) == 6
+    assert {row.cancel_outcome for row in done.generations} == {CancelOutcome.SIGNALLED}
+    assert all(request.cancel_time for request in rig.requests)
+    assert await slots_of(rig) == []
+
+
+async def test_a_second_worker_goes_on_with_all_of_them_and_pays_none_again(
+    rig: Rig, performed: Callable[[Recipe], None]
+) -> None:
+    rig.behave(run_seconds=0.4)
+    performed(film)
+    first = rig.worker(provider_slots=6).start()
+    job = await rig.submit()
+    # In the middle: some are done, some run, some wait.
+    await eventually(lambda: len(rig.requests) >= 9)
+
+    await first.died()
+    rig.sweeping()
+    rig.worker(provider_slots=6).start()
+
+    done = await rig.until(job, within=20)
+    assert (done.state, done.attempt) == (JobState.SUCCEEDED, 2)
+    assert rig.books == (2 * SCENES, 2 * SCENES)
+    assert len(set(prompts(rig))) == 2 * SCENES
+
+
+async def test_an_interrupted_job_goes_on_with_all_of_them(rig: Rig, performed: Callable[[Recipe], None]) -> None:
+    rig.behave(run_seconds=0.4)
+    performed(film)
+    first = rig.worker(provider_slots=6).start()
+    job = await rig.submit()
+    await eventually(lambda: len(rig.requests) >= 9)
+
+    await first.interrupted()
+    rig.worker(provider_slots=6).start()
+
+    done = await rig.until(job, within=20)
+    assert done.state is JobState.SUCCEEDED
+    assert rig.books == (2 * SCENES, 2 * SCENES)
+
+
+class TestSalvage:
+    """What is paid stays with a job that fails."""
+
+    @staticmethod
+    def recipe(*, retryable: bool) -> Recipe:
+        async def film_and_fail(run: Run, spec: Any) -> JobResult:
+            await run.generate("video", ECHO, {"prompt": "a boat"})
+            run.salvage(JobResult(artifacts=[Artifact(url="https://v3.fal.media/video.mp4")]))
+            await run.progress("compositing", "Compositing", fraction=0.9)
+            if run.job.attempt > 1 and run.job.rounds > 1:
+                return JobResult(artifacts=[Artifact(url="https://v3.fal.media/whole.mp4")])
+            raise JobFailedError(JobError(reason=ErrorReason.MEDIA_FAILED, message="no room", retryable=retryable))
+
+        return film_and_fail
+
+    async def test_a_failed_job_carries_it_and_a_retry_pays_nothing(
+        self, rig: Rig, performed: Callable[[Recipe], None]
+    ) -> None:
+        performed(self.recipe(retryable=False))
+        rig.worker().start()
+        job = await rig.submit()
+
+        failed = await rig.until(job)
+        await rig.control.retry(job.tenant, job.id, request_id="", digest="", resubmit_unknown=False)
+        done = await rig.until(job, JobState.SUCCEEDED)
+
+        assert failed.error is not None
+        assert failed.error.reason is ErrorReason.MEDIA_FAILED
+        assert result_of(failed).artifacts[0].url == "https://v3.fal.media/video.mp4"
+        assert [artifact.url for artifact in result_of(done).artifacts] == ["https://v3.fal.media/whole.mp4"]
+        assert rig.books == (1, 1)
+
+    async def test_it_comes_with_the_last_failure_of_several(
+        self, rig: Rig, performed: Callable[[Recipe], None]
+    ) -> None:
+        performed(self.recipe(retryable=True))
+        rig.sweeping()
+        rig.worker().start()
+        job = await rig.submit(max_attempts=2)
+
+        failed = await rig.until(job)
+
+        assert [attempt.outcome for attempt in failed.attempts] == [
+            AttemptOutcome.RETRIED,
+            AttemptOutcome.FAILED,
+        ]
+        assert result_of(failed).artifacts[0].url == "https://v3.fal.media/video.mp4"
+
+    @pytest.mark.parametrize("end", ["time limit", "worker lost"])
+    async def test_it_survives_whatever_ends_the_work_after_it(
+        self, rig: Rig, performed: Callable[[Recipe], None], end: str
+    ) -> None:
+        working = asyncio.Event()
+
+        async def endless(run: Run, spec: Any) -> JobResult:
+            await run.generate("video", ECHO, {"prompt": "a boat"})
+            run.salvage(JobResult(artifacts=[Artifact(url="https://v3.fal.media/video.mp4")]))
+            await run.progress("compositing", "Compositing", fraction=0.9)
+            working.set()
+            await asyncio.sleep(60)
+            return JobResult()
+
+        performed(endless)
+        worker = rig.worker().start()
+        limit = timedelta(seconds=1.5) if end == "time limit" else timedelta(minutes=5)
+        job = await rig.submit(max_attempts=1, time_limit=limit)
+        await asyncio.wait_for(working.wait(), 10)
+        if end == "worker lost":
+            await worker.died()
+            rig.sweeping()
+
+        failed = await rig.until(job)
+
+        assert failed.error is not None
+        assert failed.error.reason == ("TIME_LIMIT" if end == "time limit" else "WORKER_LOST")
+        assert result_of(failed).artifacts[0].url == "https://v3.fal.media/video.mp4"
+
+
+class TestEstimates:
+    """What generations cost and how long they take."""
+
+    async def test_a_row_tells_what_it_probably_costs(
+        self, rig: Rig, performed: Callable[[Recipe], None], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def priced(endpoint: str, arguments: dict[str, Any]) -> int | None:
+            return 350_000 if arguments.get("prompt") == "dear" else None
+
+        async def two(run: Run, spec: Any) -> JobResult:
+            await run.generate("dear", ECHO, {"prompt": "dear"})
+            await run.generate("unknown", ECHO, {"prompt": "unknown"})
+            return JobResult()
+
+        monkeypatch.setattr(generations, "estimated_cost", priced)
+        performed(two)
+        rig.worker().start()
+
+        done = await rig.until(await rig.submit())
+
+        assert [row.estimated_cost for row in done.generations] == [350_000, None]
+
+    async def test_progress_goes_by_how_long_the_endpoints_last_generations_took(
+        self, rig: Rig, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        supposed: list[timedelta] = []
+
+        def spy(status: Any, *, elapsed: timedelta, usual: timedelta) -> Any:
+            supposed.append(usual)
+            return progress_of(status, elapsed=elapsed, usual=usual)
+
+        monkeypatch.setattr(generations, "progress_of", spy)
+        rig.behave(run_seconds=0.3)
+        first = rig.worker().start()
+        await rig.until(await rig.submit())
+        first.takes_no_more()
+        assert set(supposed) == {generations.USUAL}
+        supposed.clear()
+
+        rig.worker().start()  # which has not asked yet
+        await rig.until(await rig.submit(), JobState.SUCCEEDED)
+
+        assert all(timedelta(seconds=0.3) <= usual < timedelta(seconds=5) for usual in supposed)

@@ -1,0 +1,71 @@
+"""The subtitles of a video on their way from a spec into the picture."""
+
+from __future__ import annotations
+
+import asyncio
+import unicodedata
+from typing import TYPE_CHECKING
+
+from core.catalog.subtitles import DEFAULT_SUBTITLE_STYLE, SUBTITLE_STYLES
+from workers.media.finish import finish
+from workers.recipes.bench import invalid_input
+from workers.subtitles.ass import ass_of
+from workers.subtitles.fonts import FONTS
+from workers.subtitles.typefaces import uncovered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from segue.v1.spec_pb2 import Subtitles
+    from workers.media.ffmpeg import Report
+    from workers.media.frame import Frame
+    from workers.recipes.bench import Bench
+    from workers.subtitles.cues import Cue
+
+
+def check_readable(texts: Iterable[str], *, field: str) -> None:
+    """Refuse texts in letters that no bundled font has, before anything is paid; a missing symbol is drawn as a mark.
+
+    Raises:
+        JobFailedError: they cannot be shown; INVALID_INPUT, naming the field.
+    """
+    missing = {letter for text in texts for letter in uncovered(text) if unicodedata.category(letter)[0] == "L"}
+    if missing:
+        names = sorted({unicodedata.name(letter, "unknown").partition(" LETTER")[0] for letter in missing})
+        raise invalid_input(
+            f"{field}: no bundled font has {', '.join(sorted(missing)[:20])} ({', '.join(names[:5])})", field=field
+        )
+
+
+async def finished(
+    bench: Bench,
+    video: Path,
+    *,
+    sound: Path | None,
+    cues: Sequence[Cue],
+    look: Subtitles,
+    frame: Frame,
+    report: Report,
+) -> Path:
+    """Return a video with its sound and with its cues burned into the picture; no cues: the picture is only copied.
+
+    Args:
+        sound: what replaces the video's own; None: that is kept.
+
+    Raises:
+        MediaError: it cannot be made.
+    """
+    script: Path | None = None
+    if cues:
+        style = SUBTITLE_STYLES.get(look.style, DEFAULT_SUBTITLE_STYLE)
+        script = bench.path("subtitles.ass")
+
+        def write() -> None:
+            text = ass_of(cues, style=style, position=look.position, frame=frame, language=look.language)
+            script.write_text(text, encoding="utf-8")
+
+        await asyncio.to_thread(write)  # laying out hundreds of lines takes seconds
+    into = bench.path("finished.mp4")
+    await finish(bench.ffmpeg, video, into, sound=sound, subtitles=script, fonts=FONTS, report=report)
+    return into
