@@ -396,6 +396,8 @@ local function forget(tenant, id)
   labels = labels and cmsgpack.unpack(labels) or {}
   for _, index in ipairs(indexes(tenant, kind, state, owner, batch, labels)) do redis.call('ZREM', index, id) end
   redis.call('DEL', job, key('out', tenant, id), key('log', tenant, id))
+  -- Its sequence stays: a watcher's place must not come twice.
+  if redis.call('EXISTS', key('index', tenant, 'all')) == 0 then redis.call('DEL', key('tenantlog', tenant)) end
   if request then forget_request(tenant, request, id) end
   for _, retry in ipairs(retries and cmsgpack.unpack(retries) or {}) do forget_request(tenant, retry, id) end
   if batch then
