@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
 import uuid
 from typing import Final
 
 #: Ids made at once keep their order by a counter of 12 bits.
 MOST_AT_ONCE: Final = 1 << 12
+#: Two random bits behind the bits of the variant, by any hexadecimal digit.
+_VARIANT: Final = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 
 
 def time_ordered_ids(count: int = 1) -> list[str]:
@@ -18,11 +20,15 @@ def time_ordered_ids(count: int = 1) -> list[str]:
     """
     if not 1 <= count <= MOST_AT_ONCE:
         raise ValueError(f"1 to {MOST_AT_ONCE} ids at once, not {count}")
-    milliseconds = time.time_ns() // 1_000_000
-    start = secrets.randbelow(MOST_AT_ONCE - count + 1)
+    milliseconds = f"{time.time_ns() // 1_000_000:012x}"
+    # One look at the system's source of chance for all of them.
+    chance = os.urandom(4 + 8 * count)
+    start = int.from_bytes(chance[:4], "big") % (MOST_AT_ONCE - count + 1)
+    beginning, noise = f"{milliseconds[:8]}-{milliseconds[8:]}-7", chance[4:].hex()
+    # Written out: uuid.UUID takes ten times as long, and a batch needs a thousand.
     return [
-        str(uuid.UUID(int=milliseconds << 80 | 0x7 << 76 | (start + i) << 64 | 0b10 << 62 | secrets.randbits(62)))
-        for i in range(count)
+        f"{beginning}{start + i:03x}-{_VARIANT[noise[at]]}{noise[at + 1 : at + 4]}-{noise[at + 4 : at + 16]}"
+        for i, at in enumerate(range(0, 16 * count, 16))
     ]
 
 

@@ -19,7 +19,7 @@ from core.store.records import new_job
 from core.store.tenant_feed import TenantFeed
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
     from datetime import timedelta
 
     from redis.asyncio import Redis
@@ -87,6 +87,8 @@ class Jobs:
 
         Raises:
             RequestIdReusedError: the request_id was used with another payload.
+            AwaitedJobNotFoundError: it awaits a job that this tenant does not have.
+            TooManyDependentsError: too many jobs wait for one that it awaits.
         """
         job, job_id = await self._store.submit(tenant, JobId(time_ordered_ids()[0]), submission)
         if job is not None:
@@ -104,6 +106,8 @@ class Jobs:
 
         Raises:
             RequestIdReusedError: the request_id was used with another payload.
+            AwaitedJobNotFoundError: one of them awaits a job that this tenant does not have.
+            TooManyDependentsError: too many jobs wait for one that one of them awaits.
         """
         batch_id, *job_ids = time_ordered_ids(1 + len(submissions))
         jobs, accepted_id = await self._store.submit_batch(
@@ -132,6 +136,10 @@ class Jobs:
     async def get_many(self, tenant: Tenant, job_ids: Sequence[JobId]) -> list[Job]:
         """Return the jobs that still exist, without their specs, in the order given."""
         return await self._store.get_many(tenant, job_ids)
+
+    async def absent(self, tenant: Tenant, job_ids: Iterable[JobId]) -> set[JobId]:
+        """Return those of the ids that no job of the tenant has."""
+        return await self._store.absent(tenant, job_ids)
 
     async def get_batch(self, tenant: Tenant, batch_id: BatchId) -> Batch:
         """Return a batch as it stands.

@@ -23,7 +23,7 @@ from workers.attempts import Attempts, RetryPolicy
 from workers.fal.gateway import FalGateway
 from workers.media.tools import media_tools
 from workers.polling import PollPolicy
-from workers.recipes import RECIPES
+from workers.recipes import RECIPES, UNPAID
 from workers.studio import Studio
 from workers.sweeper import sweep
 
@@ -91,20 +91,27 @@ async def serve(settings: WorkerSettings, *, ready: Callable[[str], None]) -> No
                 task.result()
 
 
-def _store(settings: WorkerSettings, redis: Redis) -> AttemptStore:
-    policy = Policy(
+def policy_of(settings: WorkerSettings) -> Policy:
+    """Return what the scheduler goes by."""
+    return Policy(
         provider_slots=settings.fal_concurrency,
         tenant_cap=settings.tenant_concurrency,
         weights=settings.tenant_weights,
         floor=settings.lower_class_every,
-        kinds={kind: KindRule(cap=settings.kind_concurrency.get(kind, 0)) for kind in RECIPES},
+        kinds={
+            kind: KindRule(cap=settings.kind_concurrency.get(kind, 0), needs_provider=kind not in UNPAID)
+            for kind in RECIPES
+        },
     )
+
+
+def _store(settings: WorkerSettings, redis: Redis) -> AttemptStore:
     return AttemptStore(
         redis,
         prefix=settings.key_prefix,
         events_per_job=settings.events_per_job,
         lease=settings.lease,
-        policy=policy,
+        policy=policy_of(settings),
     )
 
 

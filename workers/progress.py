@@ -1,7 +1,8 @@
 """One progress of a job whose steps run side by side: the fraction never falls, and the stage told is the right one.
 
 A *stage* is a stretch of the job's progress with a name that people know; steps belong to stages. Stages may run side
-by side: the first that has not ended is the one that is told, and what later ones have done already counts.
+by side: the first that has not ended is the one that is told, and the fraction stays within it. What later ones have
+done meanwhile counts as soon as their turn comes.
 """
 
 from __future__ import annotations
@@ -95,7 +96,5 @@ class Board:
             key=lambda stage: stage.low,
             default=max(self._stages, key=lambda stage: stage.high),
         )
-        # What lies before the first stage that has not ended is done, whether or not anybody told of it.
-        done = sum(stage.done for stage in self._stages if stage.low >= first.low)
-        progress = first.progress(round(min(1.0, first.low + done), 3))
+        progress = first.progress(round(min(1.0, first.low + first.done), 3))
         return None if progress == self.told else progress

@@ -6,43 +6,27 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialWithJitterBackoff
-from redis.exceptions import BusyLoadingError, ConnectionError, ReadOnlyError, TimeoutError  # noqa: A004
-
 from core.errors import StoreUnavailableError
+from core.store.client import SharedRedis
+from core.store.line import TRANSIENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Times a call is repeated after a lost connection. Every script may be repeated: see its header.
-RETRIES: Final = 3
+    from redis.asyncio import Redis
+
 #: What a caller is told to wait when Redis does not answer.
 RETRY_AFTER: Final = timedelta(seconds=1)
-#: Errors that pass: Redis is away, restarting, or failing over.
-TRANSIENT: Final = (ConnectionError, TimeoutError, BusyLoadingError, ReadOnlyError)
 
 
 def connect(url: str, *, timeout: timedelta, connections: int = 32) -> Redis:
-    """Return a client whose commands share *connections* sockets and wait for a free one.
+    """Return a client whose everyday commands share one connection, and all others a pool.
 
     Args:
-        timeout: how long a command, and the wait for a free connection, may take.
+        timeout: how long Redis may owe an answer, and a command wait for a connection of the pool.
+        connections: most of the pool.
     """
-    seconds = timeout.total_seconds()
-    pool = BlockingConnectionPool.from_url(
-        url,
-        max_connections=connections,
-        timeout=seconds,
-        socket_timeout=seconds,
-        socket_connect_timeout=seconds,
-        socket_keepalive=True,
-        protocol=2,  # one form of answer, whatever the server's version
-        retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=1), RETRIES),
-        retry_on_error=list(TRANSIENT),
-    )
-    return Redis.from_pool(pool)
+    return SharedRedis.open(url, timeout=timeout, connections=connections)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from core.store.packing import instant, pack, pairs
 from core.store.records import argument_of, awaited_argument, batch_of, batch_record_of, job_of, new_job
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from redis.asyncio import Redis
 
@@ -76,8 +76,9 @@ class JobStore:
         )
         if verdict == b"accepted":
             created, awaited = details
-            job = new_job(tenant, job_id, None, submission, instant(created), awaited=sum(awaited))
-            return replace(job, estimated_duration=usual), job_id
+            return new_job(
+                tenant, job_id, None, submission, instant(created), awaited=sum(awaited), usual=usual
+            ), job_id
         return None, JobId(_original(verdict, details, submission.request_id))
 
     async def submit_batch(
@@ -112,10 +113,14 @@ class JobStore:
         if verdict != b"accepted":
             return None, BatchId(_original(verdict, details, request_id))
         created, counts = instant(details[0]), iter(details[1])
-        made = [
-            new_job(tenant, id_, batch_id, job, created, awaited=next(counts) if job.awaits else 0) for id_, job in jobs
-        ]
-        return [replace(job, estimated_duration=usual[job.kind, job.model]) for job in made], batch_id
+        return [
+            new_job(
+                *(tenant, job_id, batch_id, job, created),
+                awaited=next(counts) if job.awaits else 0,
+                usual=usual[job.kind, job.model],
+            )
+            for job_id, job in jobs
+        ], batch_id
 
     async def get(self, tenant: Tenant, job_id: JobId) -> Job:
         """Return a job as it stands.
@@ -143,6 +148,18 @@ class JobStore:
                 pipeline.hgetall(self.keys.job(tenant, job_id))
             records = await pipeline.execute()
         return [job_of(tenant, record) for record in records if record]
+
+    async def absent(self, tenant: Tenant, job_ids: Iterable[JobId]) -> set[JobId]:
+        """Return those of the ids that no job of the tenant has."""
+        ids = list(job_ids)
+        if not ids:
+            return set()
+        with translated():
+            pipeline = self._redis.pipeline(transaction=False)
+            for job_id in ids:
+                pipeline.exists(self.keys.job(tenant, job_id))
+            exist = await pipeline.execute()
+        return {job_id for job_id, exists in zip(ids, exist, strict=True) if not exists}
 
     async def queue_position(self, job: Job) -> QueuePosition | None:
         """Return a waiting job's place in the line; None: it waits for its schedule or its next attempt."""

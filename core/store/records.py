@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from core.events.event import Event, LogWritten, ProgressMade, StateChanged
 from core.job import (
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from core.store.packing import Record
+
+#: What a new job has made.
+_NONE_YET: Final = Progress()
 
 
 def initial_state(submission: Submission) -> JobState:
@@ -103,8 +106,14 @@ def new_job(
     created: datetime,
     *,
     awaited: int = 0,
+    usual: timedelta | None = None,
 ) -> Job:
-    """Return the job that submit.lua has made of a submission, of whose awaited jobs so many have not ended."""
+    """Return the job that submit.lua has made of a submission.
+
+    Args:
+        awaited: how many of the jobs that it awaits have not ended.
+        usual: how long such jobs usually take.
+    """
     held = submission.hold or awaited > 0
     deadline = None
     if submission.longest_wait and not held:
@@ -120,7 +129,7 @@ def new_job(
         labels=submission.labels,
         batch_id=batch_id,
         request_id=submission.request_id,
-        progress=Progress(),
+        progress=_NONE_YET,
         attempt=0,
         interruptions=0,
         forgiven=0,
@@ -146,6 +155,7 @@ def new_job(
         model=submission.model,
         template_id=submission.template_id,
         estimated_cost=submission.estimated_cost,
+        estimated_duration=usual,
     )
 
 

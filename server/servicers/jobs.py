@@ -6,9 +6,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from core.errors import AwaitedJobNotFoundError
 from core.job import BatchId, JobId
 from segue.v1 import job_service_pb2 as pb
 from segue.v1.job_service_pb2_grpc import JobServiceServicer
+from server.awaited import check_awaited, check_awaited_of_batch, naming_awaited
 from server.statuses import status_of
 from server.telling import BatchTeller, JobsTeller, JobTeller
 from server.templating import filled, filled_batch
@@ -41,10 +43,11 @@ from server.waiting import ended
 from server.watch import ItemT, watched
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Mapping
     from typing import Final
 
-    from core.jobs import Jobs
+    from core.errors import SegueError
+    from core.jobs import Jobs, SubmittedBatch
     from core.store.templates import TemplateStore
     from segue.v1 import job_pb2
     from server.settings import Settings
@@ -72,25 +75,21 @@ class JobServicer(JobServiceServicer):
             # A repetition is the same request, whatever has become of the template meanwhile.
             submission = replace(submission, digest=digest_of(request) if request.request_id else "")
         if request.validate_only:
+            await check_awaited(self._jobs, whole)
             return pb.SubmitJobResponse(job=job_to_proto(self._jobs.preview(current_tenant(), submission)))
-        submitted = await self._jobs.submit(current_tenant(), submission)
+        async with naming_awaited(self._jobs, whole):
+            submitted = await self._jobs.submit(current_tenant(), submission)
         return pb.SubmitJobResponse(job=job_to_proto(submitted.job), deduplicated=submitted.deduplicated)
 
     async def BatchSubmit(self, request: pb.BatchSubmitRequest, context: Context) -> pb.BatchSubmitResponse:
         """Accept jobs together."""
         whole, unreferenced = await filled_batch(self._templates, request)
         refused = {**check_batch_submit(whole, self._settings), **unreferenced}
-        submitted = await self._jobs.submit_batch(
-            current_tenant(),
-            [
-                submission_from_proto(job, self._settings)
-                for index, job in enumerate(whole.jobs)
-                if index not in refused
-            ],
-            display_name=request.display_name,
-            request_id=request.request_id,
-            digest=digest_of(request) if request.request_id else "",
-        )
+        try:
+            submitted = await self._accepted(request, whole, refused)
+        except AwaitedJobNotFoundError:
+            refused = await check_awaited_of_batch(self._jobs, whole, refused)
+            submitted = await self._accepted(request, whole, refused)
         return pb.BatchSubmitResponse(
             batch=batch_to_proto(submitted.batch),
             jobs=(job_to_proto(job, with_spec=False) for job in submitted.jobs),
@@ -221,6 +220,19 @@ class JobServicer(JobServiceServicer):
         check_batch_id(request.batch_id)
         batch, cancelled = await self._jobs.cancel_batch(current_tenant(), BatchId(request.batch_id))
         return pb.CancelBatchResponse(batch=batch_to_proto(batch), cancelled_count=cancelled)
+
+    async def _accepted(
+        self, request: pb.BatchSubmitRequest, whole: pb.BatchSubmitRequest, refused: Mapping[int, SegueError]
+    ) -> SubmittedBatch:
+        """Accept the items of a batch that are not refused; *whole* is the request with its templates filled in."""
+        wanted = [job for index, job in enumerate(whole.jobs) if index not in refused]
+        return await self._jobs.submit_batch(
+            current_tenant(),
+            [submission_from_proto(job, self._settings) for job in wanted],
+            display_name=request.display_name,
+            request_id=request.request_id,
+            digest=digest_of(request) if request.request_id else "",
+        )
 
     async def _current(self, job_id: JobId) -> job_pb2.Job:
         job, position = await self._jobs.get(current_tenant(), job_id)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from google.protobuf.json_format import MessageToDict
 
-from core.catalog.calls import Call
 from core.catalog.music import music, music_prompt
 from core.catalog.prices import PRICES, estimated_cost
 from core.catalog.transition_model import Wish, transition_arguments
@@ -17,6 +17,7 @@ from core.job import JobId
 from segue.v1 import job_pb2
 
 if TYPE_CHECKING:
+    from core.catalog.calls import Call
     from segue.v1 import spec_pb2
 
 #: How long music is where nobody knows how long the video will be; the models charge by the piece.
@@ -35,7 +36,7 @@ def estimated_cost_of(spec: spec_pb2.JobSpec) -> int | None:
     """
     match spec.WhichOneof("kind"):
         case "transition":
-            return _cost_of(_calls_of(spec.transition))
+            return _cost_of_transition(spec.transition)
         case "model" if spec.model.endpoint in PRICES:
             return estimated_cost(spec.model.endpoint, MessageToDict(spec.model.arguments))
         case "composition":
@@ -57,33 +58,50 @@ def model_of(spec: spec_pb2.JobSpec) -> str:
 
 def awaited_jobs(spec: spec_pb2.JobSpec) -> tuple[JobId, ...]:
     """Return the jobs that a composition is made of, each once."""
-    clips = spec.composition.clips if spec.WhichOneof("kind") == "composition" else ()
+    if spec.WhichOneof("kind") != "composition":
+        return ()
+    clips = spec.composition.clips
     return tuple(dict.fromkeys(JobId(clip.job_id) for clip in clips if clip.WhichOneof("source") == "job_id"))
 
 
-def _cost_of(calls: list[Call]) -> int | None:
-    costs = [estimated_cost(call.endpoint, call.arguments) for call in calls]
+def _cost_of_transition(spec: spec_pb2.TransitionSpec) -> int | None:
+    """Return what the calls that a transition is made of cost, as far as their prices go by them."""
+    model = TRANSITION_MODELS[spec.model] if spec.model else DEFAULT_TRANSITION_MODEL
+    length = _length_of(spec)
+    sound = spec.generate_audio if spec.HasField("generate_audio") else None
+    costs = [_cost_of_video(model.endpoint, length, spec.resolution, generate_audio=sound)]
+    if spec.HasField("music") and spec.music.enabled:
+        made = length or model.default_length or _SOME_LENGTH
+        costs.append(_cost_of(music(spec.music.model, music_prompt(spec.music.type, spec.music.prompt), made)))
+    if spec.HasField("voiceover") and spec.voiceover.enabled:
+        voice = spec.voiceover
+        costs.append(_cost_of(speech(voice.provider, voice.language, voice.voice, voice.text)))
     known = [cost for cost in costs if cost is not None]
     return sum(known) if len(known) == len(costs) else None
 
 
-def _calls_of(spec: spec_pb2.TransitionSpec) -> list[Call]:
-    """Return the calls that a transition is made of, as far as their prices go by them."""
-    model = TRANSITION_MODELS[spec.model] if spec.model else DEFAULT_TRANSITION_MODEL
-    length = spec.video_length.ToTimedelta() if spec.HasField("video_length") else None
+def _length_of(spec: spec_pb2.TransitionSpec) -> timedelta | None:
+    if not spec.HasField("video_length"):
+        return None
+    return timedelta(seconds=spec.video_length.seconds, microseconds=spec.video_length.nanos // 1000)
+
+
+@lru_cache(maxsize=1000)
+def _cost_of_video(
+    endpoint: str, length: timedelta | None, resolution: str, *, generate_audio: bool | None
+) -> int | None:
+    """Return what the video itself costs. Kept: all of it is from the catalog, and every submission asks."""
+    model = TRANSITION_MODELS[endpoint]
     wish = Wish(
         prompt="",
         front_image_url="",
         tail_image_url="",
         length=length,
-        resolution=spec.resolution,
-        generate_audio=spec.generate_audio if spec.HasField("generate_audio") else None,
+        resolution=resolution,
+        generate_audio=generate_audio,
     )
-    calls = [Call(endpoint=model.endpoint, arguments=transition_arguments(model, wish), answer="video")]
-    if spec.music.enabled:
-        made = length or model.default_length or _SOME_LENGTH
-        calls.append(music(spec.music.model, music_prompt(spec.music.type, spec.music.prompt), made))
-    if spec.voiceover.enabled:
-        voice = spec.voiceover
-        calls.append(speech(voice.provider, voice.language, voice.voice, voice.text))
-    return calls
+    return estimated_cost(endpoint, transition_arguments(model, wish))
+
+
+def _cost_of(call: Call) -> int | None:
+    return estimated_cost(call.endpoint, call.arguments)

@@ -141,10 +141,8 @@ def timestamp_to_proto(when: datetime) -> Timestamp:
 
 
 def duration_to_proto(duration: timedelta) -> Duration:
-    """Return a length of time."""
-    message = Duration()
-    message.FromTimedelta(duration)
-    return message
+    """Return a length of time, which must not be negative."""
+    return Duration(seconds=duration.days * 86_400 + duration.seconds, nanos=duration.microseconds * 1000)
 
 
 def _timestamp(when: datetime | None) -> Timestamp | None:

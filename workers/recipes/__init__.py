@@ -29,6 +29,8 @@ RECIPES: Final[Mapping[JobKind, Recipe]] = {
     JobKind.SCRIPT_VIDEO: script_video,
     JobKind.MODEL: model,
 }
+#: The kinds that generate nothing: they need no provider slot.
+UNPAID: Final = frozenset({JobKind.COMPOSITION})
 
 
 async def perform(run: Run) -> JobResult:

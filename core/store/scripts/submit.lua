@@ -13,7 +13,8 @@
 local now, template, cap = clock(ARGV[1]), ARGV[3], ARGV[4]
 local tenant, request, digest, batch = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 
-local first = cmsgpack.unpack(ARGV[10])[1]
+local first_job = cmsgpack.unpack(ARGV[10])
+local first = first_job[1]
 local made = batch ~= '' and batch or first
 
 if request ~= '' then
@@ -51,7 +52,8 @@ if request ~= '' then redis.call('SET', key('request', tenant, request), digest 
 -- Sorted sets that many jobs of a batch go into are written once for all of them.
 local indexed, counts, places, accepted, pending, time = {}, {}, {}, {}, 0, int(now)
 for i = 10, #ARGV do
-  local id, kind, state, priority, owner, labels, spec, record, schedule, wait = unpack(cmsgpack.unpack(ARGV[i]))
+  local id, kind, state, priority, owner, labels, spec, record, schedule, wait =
+    unpack(i == 10 and first_job or cmsgpack.unpack(ARGV[i]))
   local job, awaited = key('job', tenant, id), awaited_at[i - 9]
   redis.call('HSET', job, 'spec', spec, 'created', time, unpack(record))
   if awaited then redis.call('HSET', job, 'awaited', cmsgpack.pack(awaited.ids)) end

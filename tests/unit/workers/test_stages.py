@@ -65,18 +65,36 @@ def test_a_stage_of_one_part_counts_nothing() -> None:
     assert told(board) == (0.0, "Writing prompts")
 
 
-def test_the_first_stage_that_has_not_ended_is_told_and_the_later_one_counts() -> None:
+def test_what_a_later_stage_has_done_counts_when_its_turn_comes() -> None:
     board = Board()
     audio, images = audio_on(board), images_on(board)
-    for step in "abc":
-        images.end(step)
     audio.begin("a")
-    assert told(board) == (0.5, "Generating audio (scene 1/3)")
+    for step in "abc":
+        images.begin(step)
+    images.end("a")
+    images.end("b")
+    assert told(board) == (0.1, "Generating audio (scene 1/3)")
 
     for step in "abc":
         audio.end(step)
 
-    assert told(board) == (0.8, "Generating images (scene 3/3)")
+    assert told(board) == (0.667, "Generating images (scene 3/3)")
+
+
+def test_the_fraction_stays_within_the_stage_that_is_told() -> None:
+    board = Board()
+    audio, images = audio_on(board), images_on(board)
+    for step in "abc":
+        images.end(step)
+    for step in "ab":
+        audio.end(step)
+    audio.update("c", Progress(fraction=0.99))
+
+    fraction, message = told(board)
+
+    assert message == "Generating audio (scene 3/3)"
+    assert fraction is not None
+    assert fraction <= 0.4
 
 
 def test_what_lies_before_the_first_open_stage_counts_as_done() -> None:
