@@ -8,13 +8,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from core.events.follow import follow
+from core.events.sifted import sifted
 from core.ids import time_ordered_ids
 from core.job import TERMINAL, BatchId, JobId, JobState
 from core.store.control import JobControl, Verdict
 from core.store.feeds import BatchFeed, JobFeed
 from core.store.jobs import JobStore
-from core.store.listing import JobIndex
+from core.store.listing import Filter, JobIndex
 from core.store.records import new_job
+from core.store.tenant_feed import TenantFeed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
@@ -23,12 +25,11 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from core.events.event import Event
-    from core.events.feed import BatchEvent, BatchSnapshot, Quiet, Snapshot, Thinned
+    from core.events.feed import BatchEvent, BatchSnapshot, JobsSnapshot, Quiet, Snapshot, TenantEvent, Thinned
     from core.events.hub import Hub
     from core.job import Batch, Job, Submission, Tenant
     from core.store.control import Scope
     from core.store.jobs import QueuePosition
-    from core.store.listing import Filter
 
 
 #: Jobs that one call cancels or retries by a filter.
@@ -267,6 +268,21 @@ class Jobs:
         """
         feed = JobFeed(self._store, self._redis, tenant, job_id)
         return follow(self._hub, feed, after=after, heartbeat=heartbeat)
+
+    def follow_jobs(
+        self, tenant: Tenant, *, owner: str, labels: Mapping[str, str], after: int, heartbeat: timedelta
+    ) -> AsyncGenerator[JobsSnapshot | TenantEvent | Quiet, None]:
+        """Yield what happens to the jobs of a tenant, or to those of an owner or with labels; see core.events.follow.
+
+        It has no end of its own.
+
+        Raises:
+            DrainingError: this process is about to stop; follow on elsewhere.
+        """
+        wanted = Filter(owner=owner, labels=labels)
+        feed = TenantFeed(self._store, self._index, self._redis, tenant, wanted)
+        following = follow(self._hub, feed, after=after, heartbeat=heartbeat)
+        return sifted(following, wanted.finds, heartbeat=heartbeat)
 
     async def follow_batch(
         self, tenant: Tenant, batch_id: BatchId, *, after: int, heartbeat: timedelta

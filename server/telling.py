@@ -5,19 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from core.events.event import Event, LogWritten
-from core.events.feed import BatchEvent, Quiet, Thinned
+from core.events.feed import BatchEvent, Quiet, TenantEvent, Thinned
 from segue.v1.job_service_pb2 import WatchBatchResponse, WatchJobResponse
 from server.translate.events import (
     batch_draining_to_proto,
     batch_watched_to_proto,
     draining_to_proto,
+    jobs_draining_to_proto,
+    jobs_watched_to_proto,
     watched_to_proto,
 )
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from core.events.feed import BatchSnapshot, Snapshot
+    from core.events.feed import BatchSnapshot, JobsSnapshot, Snapshot
     from core.job import BatchId, JobId
 
 
@@ -83,3 +85,19 @@ class BatchTeller:
 
     def _serialised(self, item: BatchSnapshot | BatchEvent | Quiet) -> bytes:
         return batch_watched_to_proto(self._batch_id, item, with_logs=self._with_logs).SerializeToString()
+
+
+class JobsTeller:
+    """Tells of many jobs."""
+
+    def message(self, item: JobsSnapshot | TenantEvent | Quiet) -> bytes:
+        """Return the message of an item."""
+        if not isinstance(item, TenantEvent):
+            return jobs_watched_to_proto(item).SerializeToString()
+        if (known := item.rendered.get("full")) is None:
+            known = item.rendered["full"] = jobs_watched_to_proto(item).SerializeToString()
+        return known
+
+    def draining(self, sequence: int, reconnect_delay: timedelta) -> bytes:
+        """Return the last message of a stream that goes on elsewhere."""
+        return jobs_draining_to_proto(sequence, reconnect_delay).SerializeToString()

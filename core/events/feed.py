@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from core.events.event import Event
@@ -59,8 +59,8 @@ class Feed(Protocol[SnapshotT_co, ItemT_co]):
             SegueError: there is no such thing.
         """
 
-    def published(self, packed: bytes) -> ItemT_co:
-        """Return the event that was published."""
+    def published(self, packed: bytes) -> ItemT_co | None:
+        """Return the event that was published; None: there is one in the log."""
 
     async def snapshot(self, *, history_truncated: bool) -> SnapshotT_co:
         """Return the thing as it stands.
@@ -70,7 +70,7 @@ class Feed(Protocol[SnapshotT_co, ItemT_co]):
         """
 
     async def events(self, *, after: int) -> Sequence[ItemT_co]:
-        """Return the next events of the log after a sequence, PAGE at most."""
+        """Return the next events of the log after a sequence; fewer than PAGE: there are no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +148,51 @@ class BatchEvent:
     def is_final(self) -> bool:
         """Whether all jobs of the batch have ended."""
         return self.batch.is_ended
+
+
+@dataclass(frozen=True, slots=True)
+class JobsSnapshot:
+    """The newest jobs of a tenant that a filter finds, as they stand."""
+
+    sequence: int
+    """All events of the tenant up to this are in it."""
+    jobs: Sequence[Job]
+    """Without their specs, newest first. Read after the sequence: some may be newer than it."""
+    history_truncated: bool = False
+    """Events after the requested sequence are no longer kept; the snapshot stands in for them."""
+
+    @property
+    def is_final(self) -> bool:
+        """Never: there may always be another job."""
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantEvent:
+    """Something happened to a job of a tenant: it was accepted, changed its state, or got further."""
+
+    sequence: int
+    """Its number in the tenant's log, from 1, without gaps."""
+    time: datetime
+    job_id: JobId
+    owner: str
+    labels: Mapping[str, str]
+    event: Event | None
+    """What happened, under the job's own sequence; None: the job's log no longer reaches back to it."""
+    rendered: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)
+    """As `Event.rendered`."""
+
+    @property
+    def topic(self) -> str | None:
+        """What it is the newest word on; None: it is never outdated."""
+        if self.event is None or self.event.topic is None:
+            return None
+        return f"{self.job_id} {self.event.topic}"
+
+    @property
+    def is_final(self) -> bool:
+        """Never: there may always be another job."""
+        return False
 
 
 @dataclass(frozen=True, slots=True)

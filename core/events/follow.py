@@ -88,7 +88,7 @@ async def _logged(feed: Feed[SnapshotT, ItemT], after: int) -> AsyncGenerator[Sn
     more = True
     while more:
         page = await feed.events(after=after)
-        more = len(page) == PAGE
+        more = len(page) >= PAGE
         told = [await feed.snapshot(history_truncated=True)] if page and page[0].sequence != after + 1 else page
         _heed_cancellation()
         for item in told:

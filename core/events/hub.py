@@ -186,6 +186,9 @@ class Hub:
     def _hand_out(self, name: bytes, packed: bytes) -> None:
         if channel := self._channels.get(name):
             event = channel.feed.published(packed)
+            if event is None:
+                channel.miss()
+                return
             channel.sequence = event.sequence
             for inbox in channel.inboxes:
                 inbox.put(event)

@@ -9,7 +9,7 @@ from core.errors import BatchNotFoundError, JobNotFoundError
 from core.events.feed import PAGE, BatchEvent, BatchSnapshot, Head, Snapshot
 from core.job import JobId, JobState
 from core.store.connection import translated
-from core.store.packing import instant, unpack
+from core.store.packing import instant, unpack, unpack_first
 from core.store.records import event_of
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class BatchFeed:
 
     def published(self, packed: bytes) -> BatchEvent:
         """Return the event that was published."""
-        *entry, event = unpack(packed)
+        entry, event = unpack_first(packed)
         return self._event(entry, event_of(self._tenant, event))
 
     async def head(self) -> Head:

@@ -51,6 +51,18 @@ class Keys:
         """Return the channel on which the events of a batch's jobs are published."""
         return f"{self.prefix}:batchevents:{tenant}:{batch_id}"
 
+    def tenant(self, tenant: Tenant) -> str:
+        """Return the key of what is counted for a tenant as a whole."""
+        return f"{self.prefix}:tenant:{tenant}"
+
+    def tenant_log(self, tenant: Tenant) -> str:
+        """Return the key of the event log of all jobs of a tenant."""
+        return f"{self.prefix}:tenantlog:{tenant}"
+
+    def tenant_channel(self, tenant: Tenant) -> str:
+        """Return the channel on which the events of all jobs of a tenant are published."""
+        return f"{self.prefix}:tenantevents:{tenant}"
+
     def usual_of_jobs(self, kind: JobKind, model: str) -> str:
         """Return the key of how long the last jobs of a kind and model took."""
         return f"{self.prefix}:usual:job:{kind}:{model}"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
+    from core.events.feed import TenantEvent
     from core.job import Tenant
 
 #: Ids that one step reads from each index it walks.
@@ -37,6 +38,12 @@ class Filter:
     labels: Mapping[str, str] = field(default_factory=dict)
     created_from: datetime | None = None
     created_to: datetime | None = None
+
+    def finds(self, event: TenantEvent) -> bool:
+        """Whether the owner and the labels of an event's job are those wanted; nothing else is looked at."""
+        if self.owner and event.owner != self.owner:
+            return False
+        return all(event.labels.get(name) == value for name, value in self.labels.items())
 
 
 class JobIndex:

@@ -24,6 +24,14 @@ def unpack(value: bytes) -> Any:
     return msgpack.unpackb(value, raw=True, strict_map_key=False)
 
 
+def unpack_first(value: bytes) -> tuple[Any, bytes]:
+    """Return the first thing that was packed, as `unpack` does, and what stands behind it."""
+    unpacker = msgpack.Unpacker(raw=True, strict_map_key=False)
+    unpacker.feed(value)
+    first = unpacker.unpack()
+    return first, value[unpacker.tell() :]
+
+
 def unpack_text(value: bytes) -> Any:
     """Return what was packed, every string as text."""
     return msgpack.unpackb(value, raw=False, strict_map_key=False)

@@ -11,9 +11,8 @@ from core.job import BatchId, JobId
 from segue.v1 import job_service_pb2 as pb
 from segue.v1.job_service_pb2_grpc import JobServiceServicer
 from server.awaited import check_awaited, check_awaited_of_batch, naming_awaited
-from server.servicers.pending import stream_not_offered
 from server.statuses import status_of
-from server.telling import BatchTeller, JobTeller
+from server.telling import BatchTeller, JobsTeller, JobTeller
 from server.templating import filled, filled_batch
 from server.tenants import current_tenant
 from server.translate.jobs import batch_to_proto, job_to_proto
@@ -38,6 +37,7 @@ from server.validation.requests import (
     check_wait_job,
     check_watch_batch,
     check_watch_job,
+    check_watch_jobs,
 )
 from server.waiting import ended
 from server.watch import ItemT, watched
@@ -146,6 +146,20 @@ class JobServicer(JobServiceServicer):
         )
         return self._watched(following, BatchTeller(batch_id, with_logs=request.include_logs), request.after_sequence)
 
+    def WatchJobs(  # type: ignore[override]  # its messages are serialised already
+        self, request: pb.WatchJobsRequest, context: Context
+    ) -> AsyncGenerator[bytes, None]:
+        """Stream what happens to the jobs of the caller's tenant."""
+        check_watch_jobs(request)
+        following = self._jobs.follow_jobs(
+            current_tenant(),
+            owner=request.owner,
+            labels=dict(request.labels),
+            after=request.after_sequence,
+            heartbeat=heartbeat_from_proto(request),
+        )
+        return self._watched(following, JobsTeller(), request.after_sequence)
+
     def _watched(
         self, following: AsyncGenerator[ItemT, None], teller: Teller, after: int
     ) -> AsyncGenerator[bytes, None]:
@@ -206,8 +220,6 @@ class JobServicer(JobServiceServicer):
         check_batch_id(request.batch_id)
         batch, cancelled = await self._jobs.cancel_batch(current_tenant(), BatchId(request.batch_id))
         return pb.CancelBatchResponse(batch=batch_to_proto(batch), cancelled_count=cancelled)
-
-    WatchJobs = stream_not_offered
 
     async def _accepted(
         self, request: pb.BatchSubmitRequest, whole: pb.BatchSubmitRequest, refused: Mapping[int, SegueError]

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 from core.errors import NotImplementedYetError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
     from server.types import Context
 
 
@@ -16,12 +14,5 @@ async def _refuse(_self: object, _request: Any, _context: Context) -> Any:
     raise NotImplementedYetError
 
 
-async def _refuse_stream(_self: object, _request: Any, _context: Context) -> AsyncGenerator[Any, None]:
-    raise NotImplementedYetError
-    yield  # makes it a stream
-
-
 #: In the place of a unary RPC of any type.
 not_offered: Final[Any] = _refuse
-#: In the place of a stream of any type.
-stream_not_offered: Final[Any] = _refuse_stream

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from core.events.event import LogWritten, ProgressMade, StateChanged
-from core.events.feed import BatchEvent, BatchSnapshot, Quiet, Snapshot
+from core.events.feed import BatchEvent, BatchSnapshot, JobsSnapshot, Quiet, Snapshot, TenantEvent
 from segue.v1 import event_pb2, job_pb2, job_service_pb2
 from server.translate.enums import STATE_TO_PROTO
 from server.translate.jobs import batch_to_proto, duration_to_proto, job_to_proto, progress_to_proto, timestamp_to_proto
@@ -79,6 +79,32 @@ def batch_watched_to_proto(
     elif item.event is not None:
         message.job_event.CopyFrom(watched_to_proto(item.job_id, item.event, with_logs=with_logs))
     return message
+
+
+def jobs_watched_to_proto(item: JobsSnapshot | TenantEvent | Quiet) -> job_service_pb2.WatchJobsResponse:
+    """Return what the domain's follower has told of many jobs, as a message of the stream."""
+    message = job_service_pb2.WatchJobsResponse(
+        sequence=item.sequence,
+        event_time=timestamp_to_proto(item.time if isinstance(item, TenantEvent) else datetime.now(UTC)),
+    )
+    if isinstance(item, Quiet):
+        message.heartbeat.SetInParent()
+    elif isinstance(item, JobsSnapshot):
+        message.snapshot.jobs.extend(job_to_proto(job, with_spec=False) for job in item.jobs)
+        message.snapshot.history_truncated = item.history_truncated
+        message.snapshot.SetInParent()
+    elif item.event is not None:
+        message.job_event.CopyFrom(watched_to_proto(item.job_id, item.event))
+    return message
+
+
+def jobs_draining_to_proto(sequence: int, reconnect_delay: timedelta) -> job_service_pb2.WatchJobsResponse:
+    """Return the last message of a stream that goes on elsewhere."""
+    return job_service_pb2.WatchJobsResponse(
+        sequence=sequence,
+        event_time=timestamp_to_proto(datetime.now(UTC)),
+        draining=event_pb2.Draining(reconnect_delay=duration_to_proto(reconnect_delay)),
+    )
 
 
 def batch_draining_to_proto(

@@ -84,7 +84,7 @@ def page_size_from_proto(request: pb.ListJobsRequest) -> int:
     return min(request.page_size or DEFAULT_PAGE, LARGEST_PAGE)
 
 
-def heartbeat_from_proto(request: pb.WatchJobRequest | pb.WatchBatchRequest) -> timedelta:
+def heartbeat_from_proto(request: pb.WatchJobRequest | pb.WatchBatchRequest | pb.WatchJobsRequest) -> timedelta:
     """Return how long a watch may be silent."""
     return request.heartbeat_interval.ToTimedelta() if request.HasField("heartbeat_interval") else DEFAULT_HEARTBEAT
 

@@ -194,7 +194,20 @@ def check_watch_batch(request: pb.WatchBatchRequest) -> None:
     found.raise_if_any()
 
 
-def _check_beginning(found: Findings, request: pb.WatchJobRequest | pb.WatchBatchRequest) -> None:
+def check_watch_jobs(request: pb.WatchJobsRequest) -> None:
+    """Check which jobs shall be watched, where the watch shall begin and how long it may be silent.
+
+    Raises:
+        InvalidRequestError: with every fault.
+    """
+    found = Findings()
+    check_length(found, "owner", request.owner, OWNER_CHARACTERS)
+    check_labels(found, "labels", request.labels)
+    _check_beginning(found, request)
+    found.raise_if_any()
+
+
+def _check_beginning(found: Findings, request: pb.WatchJobRequest | pb.WatchBatchRequest | pb.WatchJobsRequest) -> None:
     if request.after_sequence < 0:
         found.add("after_sequence", f"must not be negative; is {request.after_sequence}")
     if request.HasField("heartbeat_interval"):

@@ -118,6 +118,9 @@ def no_log_read() -> Iterator[None]:
 class _LateInbox:
     """An inbox that begins to listen only after all has been read."""
 
+    is_quiet = False
+    begun = 0
+
     def __init__(self, listening: Any, resources: ExitStack) -> None:
         self._listening = listening
         self._resources = resources
@@ -127,14 +130,27 @@ class _LateInbox:
     def miss(self) -> None:
         self._missed = True
 
-    async def next(self, **options: Any) -> Any:
+    async def arrival(self) -> None:
         if self._missed:
-            self._missed = False
-            return None
+            return
         if self._inbox is None:
             self._inbox, confirmed = self._resources.enter_context(self._listening)
             await confirmed.wait()
-        return await self._inbox.next(**options)
+        await self._inbox.arrival()
+
+    def missed(self) -> bool:
+        missed, self._missed = self._missed, False
+        return missed or (self._inbox is not None and self._inbox.missed())
+
+    def take(self) -> Any:
+        return self._inbox.take() if self._inbox is not None else ()
+
+    def omitted_before(self, event: Any) -> Any:
+        return self._inbox.omitted_before(event)
+
+    def spoke(self) -> None:
+        if self._inbox is not None:
+            self._inbox.spoke()
 
 
 @contextmanager

@@ -13,7 +13,11 @@
 --   $:request:T:R        string "<digest> <job or batch id>" of request id R
 --   $:batch:T:B          hash   the batch; n:<state> counts its jobs
 --   $:batchlog:T:B       stream which event of which job came when, ids <sequence of the batch>-0, field e (msgpack)
---   $:batchevents:T:B    channel each of them as it is logged, with the event itself
+--   $:batchevents:T:B    channel each of them as it is logged, with the event itself behind it
+--   $:tenant:T           hash   sequence: how many changes of state and reports of progress the tenant's jobs have had
+--   $:tenantlog:T        stream which of which job came when, ids <that sequence>-0, field e (msgpack); the newest ones
+--   $:tenantevents:T     channel each of them as it is logged, with the event itself behind it; of acceptances nothing but
+--                               that there are some
 --   $:index:T:...        zset   job ids, all scores 0: ordered by id, which is by time of creation
 --   $:pending:C:T:K      zset   job id -> rank: priority, then time of creation
 --   $:ready:C            zset   tenant -> service it had, for tenants with pending jobs; 1e6 for a claim at weight 1
@@ -132,10 +136,28 @@ local function tell_batch(tenant, batch, id, keep, now, sequence, packed)
   for i = 1, #counts do counts[i] = counts[i] or 0 end
   local fraction, ended = unpack(redis.call('HMGET', hash, 'fraction', 'ended'))
   local entry = {number, now, id, sequence, counts, fraction or '0', ended or ''}
-  redis.call('XADD', key('batchlog', tenant, batch), 'MAXLEN', '~', keep * 10, int(number) .. '-0',
-    'e', cmsgpack.pack(entry))
-  entry[8] = packed
-  redis.call('PUBLISH', key('batchevents', tenant, batch), cmsgpack.pack(entry))
+  local line = cmsgpack.pack(entry)
+  redis.call('XADD', key('batchlog', tenant, batch), 'MAXLEN', '~', keep * 10, int(number) .. '-0', 'e', line)
+  redis.call('PUBLISH', key('batchevents', tenant, batch), line .. packed)
+end
+
+-- Log and publish, under a sequence of the tenant, that an event of one of its jobs has come; owner and labels go with
+-- it for filters to look at. Bounded: it is for those who look on, while the job's own log is the truth.
+local function tell_tenant(tenant, id, keep, now, sequence, packed)
+  local owner, labels = unpack(redis.call('HMGET', key('job', tenant, id), 'owner', 'labels'))
+  local number = redis.call('HINCRBY', key('tenant', tenant), 'sequence', 1)
+  local line = cmsgpack.pack({number, now, id, sequence, owner or '', labels or ''})
+  redis.call('XADD', key('tenantlog', tenant), 'MAXLEN', '~', keep * 10, int(number) .. '-0', 'e', line)
+  redis.call('PUBLISH', key('tenantevents', tenant), line .. packed)
+end
+
+-- The same of jobs that were accepted together: one line for all of them, whose number is the last one's, and no more
+-- than that is published. Whoever listens reads the jobs; whatever is told next bounds the log.
+-- accepted: flat ids and states.
+local function tell_acceptances(tenant, accepted, now)
+  local number = redis.call('HINCRBY', key('tenant', tenant), 'sequence', #accepted / 2)
+  redis.call('XADD', key('tenantlog', tenant), int(number) .. '-0', 'e', cmsgpack.pack({number, now, accepted}))
+  redis.call('PUBLISH', key('tenantevents', tenant), '')
 end
 
 -- batch: the job's, or nil or false.
@@ -144,9 +166,16 @@ local function publish(tenant, id, batch, keep, now, sequence, packed)
   if batch then tell_batch(tenant, batch, id, keep, now, sequence, packed) end
 end
 
+-- Publish to those as well who watch many jobs.
+local function publish_widely(tenant, id, batch, keep, now, sequence, packed)
+  publish(tenant, id, batch, keep, now, sequence, packed)
+  tell_tenant(tenant, id, keep, now, sequence, packed)
+end
+
 local function emit(tenant, id, batch, keep, now, event)
   local sequence = redis.call('HINCRBY', key('job', tenant, id), 'sequence', 1)
-  publish(tenant, id, batch, keep, now, sequence, append(tenant, id, keep, sequence, now, event))
+  local tell = event[1] == 'log' and publish or publish_widely
+  tell(tenant, id, batch, keep, now, sequence, append(tenant, id, keep, sequence, now, event))
 end
 
 -- Note how far a job is: its batch keeps the sum of its jobs that have not ended. '' for no fraction.
@@ -187,7 +216,7 @@ local function change(tenant, id, keep, now, to, updates)
     if batch then count_in_batch(key('batch', tenant, batch), from, to, now) end
   end
   local sequence = redis.call('HINCRBY', job, 'sequence', 1)
-  publish(tenant, id, batch, keep, now, sequence,
+  publish_widely(tenant, id, batch, keep, now, sequence,
     append(tenant, id, keep, sequence, now, {'state', from, to, view(job)}))
 end
 
@@ -367,6 +396,8 @@ local function forget(tenant, id)
   labels = labels and cmsgpack.unpack(labels) or {}
   for _, index in ipairs(indexes(tenant, kind, state, owner, batch, labels)) do redis.call('ZREM', index, id) end
   redis.call('DEL', job, key('out', tenant, id), key('log', tenant, id))
+  -- Its sequence stays: a watcher's place must not come twice.
+  if redis.call('EXISTS', key('index', tenant, 'all')) == 0 then redis.call('DEL', key('tenantlog', tenant)) end
   if request then forget_request(tenant, request, id) end
   for _, retry in ipairs(retries and cmsgpack.unpack(retries) or {}) do forget_request(tenant, retry, id) end
   if batch then

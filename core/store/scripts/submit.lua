@@ -50,7 +50,7 @@ end
 if request ~= '' then redis.call('SET', key('request', tenant, request), digest .. ' ' .. made) end
 
 -- Sorted sets that many jobs of a batch go into are written once for all of them.
-local indexed, counts, places, pending, time = {}, {}, {}, 0, int(now)
+local indexed, counts, places, accepted, pending, time = {}, {}, {}, {}, 0, int(now)
 for i = 10, #ARGV do
   local id, kind, state, priority, owner, labels, spec, record, schedule, wait =
     unpack(i == 10 and first_job or cmsgpack.unpack(ARGV[i]))
@@ -62,7 +62,10 @@ for i = 10, #ARGV do
     if state == 'held' then redis.call('HSET', job, 'hold', 1) else redis.call('HSET', job, 'state', 'held') end
     state = 'held'
   end
-  -- Sequence 1 is the acceptance itself. It needs no line in the log: a watch begins with a snapshot, never before it.
+  -- Sequence 1 is the acceptance itself. It needs no line in the job's log: a watch begins with a snapshot, never before
+  -- it. Those who watch many jobs are told.
+  accepted[#accepted + 1] = id
+  accepted[#accepted + 1] = state
   for _, index in ipairs(indexes(tenant, kind, state, owner, batch, labels)) do
     local entries = indexed[index]
     if entries then
@@ -94,5 +97,6 @@ if batch ~= '' then
   redis.call('HSET', hash, 'created', int(now), unpack(cmsgpack.unpack(ARGV[9])))
   for state, count in pairs(counts) do redis.call('HSET', hash, 'n:' .. state, count) end
 end
+tell_acceptances(tenant, accepted, now)
 push_tickets(pending, template, cap, now)
 return {'accepted', now, lefts}

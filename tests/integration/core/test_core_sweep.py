@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 QUEUE = f"{PREFIX}:dramatiq:segue"
 HEARTBEATS = f"{PREFIX}:dramatiq:__heartbeats__"
 #: What remains of an installation when all of its jobs are gone: counters.
-LASTING = {f"{PREFIX}:{name}" for name in ("tickets", "claims", "clock:1", "clock:2", "clock:3", "waiting", "pace")}
+LASTING = {
+    *(f"{PREFIX}:{name}" for name in ("tickets", "claims", "clock:1", "clock:2", "clock:3", "waiting", "pace")),
+    *(f"{PREFIX}:tenant:{tenant}" for tenant in (DEFAULT_TENANT, "a", "b", "c")),
+}
 
 
 async def test_nothing_is_mended_while_leases_hold(engine: Engine, clock: Clock) -> None:
