@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,7 +19,7 @@ from core.store.connection import translated
 from core.store.durations import Durations
 from core.store.keys import Keys
 from core.store.packing import instant, pack, pairs
-from core.store.records import argument_of, awaited_argument, batch_of, batch_record_of, job_of, new_job
+from core.store.records import argument_of, awaited_argument, batch_of, batch_record_of, job_of, new_job, sort_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -129,11 +129,11 @@ class JobStore:
             JobNotFoundError: this tenant has no such job.
         """
         with translated():
-            record = await self._redis.hgetall(self.keys.job(tenant, job_id))
+            record = cast("Record", await self._redis.hgetall(self.keys.job(tenant, job_id)))
         if not record:
             raise JobNotFoundError(metadata={"job_id": job_id})
-        job = job_of(tenant, cast("Record", record))
-        return replace(job, estimated_duration=await self._durations.of_jobs(job.kind, job.model))
+        usual = await self._durations.of_jobs(*sort_of(record))
+        return job_of(tenant, record, usual=usual)
 
     async def get_many(self, tenant: Tenant, job_ids: Sequence[JobId], *, with_specs: bool = False) -> list[Job]:
         """Return the jobs that still exist, in the order given."""

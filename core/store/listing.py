@@ -61,14 +61,16 @@ class JobIndex:
             walked, checked = await self._plan(tenant, wanted)
             low, high = _bounds(wanted, before)
             found: list[JobId] = []
+            # Where every id is a find, one more than the page tells whether there is a next one.
+            step = STEP if checked else min(STEP, size + 1)
             for _ in range(BUDGET // STEP):
-                ids = await self._step(walked, low, high)
+                ids = await self._step(walked, low, high, step)
                 matching = await self._matching(ids, checked)
                 for id_ in matching:
                     if len(found) == size:
                         return found, found[-1]
                     found.append(id_)
-                if len(ids) < STEP:
+                if len(ids) < step:
                     return found, None
                 high = f"({ids[-1]}"
             return found, JobId(high[1:])
@@ -97,15 +99,15 @@ class JobIndex:
         smallest = totals.index(min(totals))
         return groups[smallest], groups[:smallest] + groups[smallest + 1 :]
 
-    async def _step(self, walked: list[str], low: str, high: str) -> list[JobId]:
-        """Return the next ids of the walked indexes together, newest first, STEP at most."""
+    async def _step(self, walked: list[str], low: str, high: str, most: int) -> list[JobId]:
+        """Return the next ids of the walked indexes together, newest first."""
         # At one instant: between two reads a job could move out of the index not yet read into the one read already.
         pipeline = self._redis.pipeline(transaction=len(walked) > 1)
         for key in walked:
-            pipeline.zrevrangebylex(key, max=high, min=low, start=0, num=STEP)
+            pipeline.zrevrangebylex(key, max=high, min=low, start=0, num=most)
         lists = cast("list[list[bytes]]", await pipeline.execute())
         merged = (id_ for id_, _ in groupby(merge(*lists, reverse=True)))
-        return [JobId(id_.decode()) for id_ in islice(merged, STEP)]
+        return [JobId(id_.decode()) for id_ in islice(merged, most)]
 
     async def _matching(self, ids: list[JobId], checked: list[list[str]]) -> list[JobId]:
         """Return those of the ids that stand in some index of every group."""
