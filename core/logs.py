@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 #: Tracebacks without the values of variables: those hold specs, URLs and keys.
 _TRACEBACKS: Final = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 
+#: Made once: json.dumps makes one for each line that has anything but its defaults.
+_JSON: Final = json.JSONEncoder(default=repr)
+
 
 def configure(settings: ProcessSettings) -> None:
     """Send all logs of this process to stderr, in the format that the settings name."""
@@ -26,7 +30,7 @@ def configure(settings: ProcessSettings) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     ending: list[Processor] = (
-        [structlog.processors.ExceptionRenderer(_TRACEBACKS), structlog.processors.JSONRenderer()]
+        [structlog.processors.ExceptionRenderer(_TRACEBACKS), structlog.processors.JSONRenderer(_as_json)]
         if settings.log_format == "json"
         else [
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
@@ -46,3 +50,7 @@ def configure(settings: ProcessSettings) -> None:
         )
     )
     logging.basicConfig(level=max(level, logging.INFO), handlers=[handler], force=True)
+
+
+def _as_json(fields: Any, **_: Any) -> str:
+    return _JSON.encode(fields)

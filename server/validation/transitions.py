@@ -57,9 +57,9 @@ def _check_model(found: Findings, path: str, spec: spec_pb2.TransitionSpec, mode
         ("seed", spec.HasField("seed")),
         ("generate_audio", spec.generate_audio),
     ):
-        takes = attrgetter(f"takes_{name}")
-        if is_asked and not takes(model):
-            found.add(f"{path}.{name}", f"is not taken by {model.endpoint}{_others(takes)}")
+        takes = f"takes_{name}"
+        if is_asked and not getattr(model, takes):
+            found.add(f"{path}.{name}", f"is not taken by {model.endpoint}{_others(attrgetter(takes))}")
 
 
 def _check_length_of_video(found: Findings, path: str, spec: spec_pb2.TransitionSpec, model: TransitionModel) -> None:
