@@ -68,9 +68,6 @@ class SlotLine:
         self._line: deque[_Waiter] = deque()
         self._giving: set[asyncio.Task[None]] = set()
 
-    def __len__(self) -> int:
-        return len(self._line)
-
     @asynccontextmanager
     async def slot(
         self, key: AttemptKey, step: str, *, has_one: bool = False, waiting: Callable[[], object] = lambda: None

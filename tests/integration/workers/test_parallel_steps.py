@@ -14,6 +14,7 @@ from core.job import AttemptOutcome, CancelOutcome, ErrorReason, GenerationState
 from core.store.feeds import JobFeed
 from core.tasks import together
 from emulator.faults import Fault
+from emulator.records import Status
 from segue.v1.job_pb2 import Artifact, JobResult
 from tests.integration.workers.rig import ECHO, PREFIX, eventually, result_of
 from workers import generations, recipes, slots
@@ -139,30 +140,47 @@ async def test_a_job_keeps_its_slots_while_others_wait_and_takes_none_of_theirs(
     assert (await rig.until(many, within=20)).state is JobState.SUCCEEDED
 
 
+async def test_what_one_step_frees_the_next_one_gets_before_all_jobs_that_wait(
+    rig: Rig, performed: Callable[[Recipe], None]
+) -> None:
+    async def some(run: Run, spec: Any) -> JobResult:
+        if run.job.owner == "many":
+            return await film(run, spec, scenes=2)
+        return result_from(await run.generate("one", ECHO, {"prompt": "one"}))
+
+    performed(some)
+    worker = rig.worker(provider_slots=1)
+    await rig.submit(owner="many")
+    others = [await rig.submit() for _ in range(2)]
+
+    worker.start(slots=4)
+
+    for job in others:
+        await rig.until(job)
+    assert prompts(rig) == ["audio-0", "audio-1", "images-0", "images-1", "one", "one"]
+
+
 async def test_a_slot_that_another_job_frees_is_taken_at_once(
     rig: Rig, performed: Callable[[Recipe], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(slots, "SLOT_PAUSE", 60)
-    freed = asyncio.Event()
+    rig.behave(run_seconds=2)
 
     async def some(run: Run, spec: Any) -> JobResult:
-        if run.job.owner == "first":
-            result = result_from(await run.generate("one", ECHO, {"prompt": "one"}))
-            freed.set()
-            await asyncio.sleep(60)  # it goes on, without a slot
-            return result
-        await together(run.generate(f"{number}", ECHO, {"prompt": "other"}) for number in range(2))
+        steps = 1 if run.job.owner == "first" else 2
+        await together(run.generate(f"{number}", ECHO, {"prompt": run.job.owner}) for number in range(steps))
         return JobResult()
 
     performed(some)
-    worker = rig.worker(provider_slots=2).start(slots=2)
-    rig.behave(run_seconds=0.3)
+    rig.worker(provider_slots=2).start(slots=2)
     await rig.submit(owner="first")
-    second = await rig.submit(owner="second")
+    await eventually(lambda: any(request.polls > 10 for request in rig.requests))
+    await rig.submit(owner="second")
 
-    assert (await rig.until(second, within=5)).state is JobState.SUCCEEDED
-    assert freed.is_set()
-    await worker.died()
+    await eventually(lambda: len(rig.requests) == 3)
+
+    # Not the slot of the second's own first step: that one runs still.
+    assert [request.status for request in rig.requests[:2]] == [Status.COMPLETED, Status.IN_PROGRESS]
 
 
 async def test_a_step_under_way_is_not_begun_twice(rig: Rig, performed: Callable[[Recipe], None]) -> None:
