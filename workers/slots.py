@@ -3,7 +3,7 @@
 What a step of a job frees goes to the job's next step at once, so a job keeps the slots it has while it can use them.
 It gets more where some are free: at once if no job waits for its claim, else after a pause in which the claims have had
 their chance. So a job of many steps delays no other tenant's first job, and a script with twelve scenes fills every
-slot that nobody else wants.
+slot that nobody else wants (ADR 17).
 """
 
 from __future__ import annotations
