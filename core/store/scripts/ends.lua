@@ -1,4 +1,5 @@
--- How jobs end, and what goes by that: those that wait for them (ADR 18), and estimates. Shared, as prelude.lua is, and after it.
+-- How jobs end, and what goes by that: those that wait for them (ADR 18), and estimates. Shared, as prelude.lua is, and
+-- after it.
 
 -- Let a held job wait for its start as one that is submitted now; returns how many tickets it needs.
 local function let_go(tenant, id, keep, now)
