@@ -7,10 +7,13 @@ What happens around a reconnect is the point here, and redis-py's PubSub has a h
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from redis.exceptions import RedisError
+
+from core.tasks import ended
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -56,14 +59,36 @@ async def answers(connection: Any) -> AsyncIterator[list[bytes]]:
     Raises:
         RedisError, OSError: the connection is lost, or nothing has come for twice QUIET although it was asked to.
     """
-    asked = False
-    while True:
-        answer = await connection.read_response(disable_decoding=True, timeout=QUIET)
-        if answer is not None:
-            asked = False
+    pulse = _Pulse(connection)
+    feeling = asyncio.create_task(pulse.feel(), name="pubsub-pulse")
+    try:
+        while True:
+            # Without a time limit: to set one for each message costs more than to read it.
+            answer = await connection.read_response(disable_decoding=True, timeout=math.inf)
+            pulse.felt = True
             yield answer
-            continue
-        if asked:
-            raise TimeoutError("Redis has not answered a PING")
-        await connection.send_command("PING")
-        asked = True
+    finally:
+        await ended(feeling, again=0.02)
+
+
+class _Pulse:
+    """Asks a silent connection whether it lives, and closes it if it does not answer: then reading fails."""
+
+    def __init__(self, connection: Any) -> None:
+        self.felt = True
+        """Set with whatever comes."""
+        self._connection = connection
+
+    async def feel(self) -> None:
+        """Go on until the connection is dead."""
+        while True:
+            self.felt = False
+            await asyncio.sleep(QUIET)
+            if self.felt:
+                continue
+            await self._connection.send_command("PING")
+            await asyncio.sleep(QUIET)
+            if not self.felt:
+                log.warning("pubsub.silent")
+                await self._connection.disconnect(nowait=True)
+                return
