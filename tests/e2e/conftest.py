@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+import pytest_asyncio
 
 from devstack import photos
 from devstack.settings import Settings
 from devstack.stack import Stack
 from segue import aio
+from tests.e2e.films import Stage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -40,3 +42,10 @@ async def client(stack: Stack) -> AsyncIterator[aio.Client]:
 async def pictures(stack: Stack) -> tuple[str, str]:
     """The URLs of the two photographs of the demo, uploaded."""
     return await photos.upload(stack)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+    """A stack with a worker that all tests of recipes share which change nothing of it."""
+    async with Stage.opened(tmp_path_factory.mktemp("stage")) as stage:
+        yield stage

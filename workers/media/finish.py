@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from workers.media.encoding import MP4, PICTURE, SAMPLE_RATE, SOUND, can_be_copied, copied_picture
 from workers.media.errors import InputMediaError
-from workers.media.graphs import escaped, fitted_sound
+from workers.media.graphs import burned, fitted_sound
 from workers.media.probe import probe
 
 if TYPE_CHECKING:
@@ -68,8 +68,7 @@ async def finish(
 
 def _picture(info: MediaInfo, subtitles: Path | None, fonts: Path | None) -> tuple[str, ...]:
     if subtitles is not None:
-        burned = f"ass=filename={escaped(subtitles)}" + (f":fontsdir={escaped(fonts)}" if fonts else "")
-        return ("-vf", f"{_EVEN},{burned}", *PICTURE)
+        return ("-vf", f"{_EVEN},{burned(subtitles, fonts)}", *PICTURE)
     return copied_picture(info) if can_be_copied(info) else ("-vf", _EVEN, *PICTURE)
 
 

@@ -40,6 +40,11 @@ def escaped(path: Path) -> str:
     return _IN_GRAPHS.sub(r"\\\1", _IN_OPTIONS.sub(r"\\\1", str(path.absolute())))
 
 
+def burned(subtitles: Path, fonts: Path | None) -> str:
+    """Return the filter that draws an .ass file into a picture, with the fonts of a directory."""
+    return f"ass=filename={escaped(subtitles)}" + (f":fontsdir={escaped(fonts)}" if fonts else "")
+
+
 def even_picture(canvas: Canvas, *, frames: int, matrix: str) -> str:
     """Return filters that make any picture one of *canvas*, exactly *frames* long.
 

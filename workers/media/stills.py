@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from workers.media.canvas import Canvas
 from workers.media.encoding import MP4, PICTURE
-from workers.media.graphs import COLOURS
+from workers.media.graphs import COLOURS, burned
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -55,6 +55,8 @@ async def animate(
     frame: Frame,
     length: timedelta,
     motion: int,
+    subtitles: Path | None = None,
+    fonts: Path | None = None,
     report: Report | None = None,
 ) -> None:
     """Make a silent MP4 in which *image* is seen in gentle motion.
@@ -68,6 +70,8 @@ async def animate(
         frame: of the video.
         length: how long it plays, to the nearest frame.
         motion: which one, by number; the same number is the same motion. Numbers in a row differ.
+        subtitles: an .ass file that is burned in: here it costs no second encoding.
+        fonts: a directory of fonts for it.
         report: told how much is done.
 
     Raises:
@@ -77,13 +81,14 @@ async def animate(
     canvas = Canvas(frame.width, frame.height, Fraction(frame.rate))
     frames = canvas.frames(length)
     graph = motion_graph(canvas, frames=frames, motion=list(Motion)[motion % len(Motion)])
+    graph += (f",{burned(subtitles, fonts)}" if subtitles else "") + "[picture]"
     outputs = ["-map", "[picture]", "-frames:v", str(frames), *PICTURE, *MP4]
     length = canvas.length(frames)
     await ffmpeg.run("-i", image, "-filter_complex", graph, *outputs, into, length=length, report=report)
 
 
 def motion_graph(canvas: Canvas, *, frames: int, motion: Motion) -> str:
-    """Return the filters that show a picture for so many *frames*."""
+    """Return the filters that show a picture for so many *frames*, without the name of their output."""
     side = max(_LEAST_SIDE, int(max(canvas.width, canvas.height) * _ENLARGED) // 2 * 2)
     shape = f"{canvas.width}/{canvas.height}"
     return ",".join(
@@ -91,7 +96,7 @@ def motion_graph(canvas: Canvas, *, frames: int, motion: Motion) -> str:
             f"[0:V:0]trim=end_frame=1,crop=w='min(iw,ih*{shape})':h='min(ih,iw/({shape}))'",
             f"scale={side}:{side}:flags=bicubic:out_color_matrix=bt709:out_range=tv,format=yuv444p",
             f"zoompan={_window(motion, side, frames)}:d={frames}:s={canvas.width}x{canvas.height}:fps={canvas.rate}",
-            f"setsar=1,format=yuv420p,{COLOURS}[picture]",
+            f"setsar=1,format=yuv420p,{COLOURS}",
         )
     )
 

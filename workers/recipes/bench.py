@@ -17,6 +17,7 @@ from workers.artifacts.store import StoreError
 from workers.errors import JobFailedError
 from workers.media.errors import InputMediaError, MediaError
 from workers.media.probe import probe
+from workers.media.sniff import MediaKind
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from core.job import JobId
     from workers.media.ffmpeg import Ffmpeg, Report
     from workers.media.probe import MediaInfo
-    from workers.media.sniff import MediaKind
     from workers.run import Run
 
 
@@ -100,21 +100,32 @@ class Bench:
     async def given(self, url: str, *, field: str, name: str, wanted: MediaKind) -> Path:
         """Fetch what the caller has given: a file of an earlier job of the tenant, or one from anywhere.
 
+        It is looked into at once: what cannot be used is better known before anything is paid.
+
         Args:
             field: of the spec that names it.
 
         Raises:
             JobFailedError: it cannot be used; INVALID_INPUT, naming the field.
             MediaError: it cannot be fetched now.
+            StoreError: it cannot be taken out of the store now.
         """
-        into = self.path(name)
-        most = self._studio.download_bytes
         try:
-            if await self._studio.store.take(url, into, tenant=self._run.job.tenant, max_bytes=most):
-                return into
-            return await self._studio.media.fetcher.fetch(url, into, wanted=wanted)
+            file = await self._brought(url, self.path(name), wanted)
+            check_kind(await probe(file), wanted, name=file.name)
         except InputMediaError as error:
             raise invalid_input(f"{field}: {error}", field=field) from error
+        except StoreError as error:
+            if error.retryable:
+                raise
+            raise invalid_input(f"{field}: {error}", field=field) from error
+        return file
+
+    async def _brought(self, url: str, into: Path, wanted: MediaKind) -> Path:
+        most = self._studio.download_bytes
+        if await self._studio.store.take(url, into, tenant=self._run.job.tenant, max_bytes=most):
+            return into
+        return await self._studio.media.fetcher.fetch(url, into, wanted=wanted)
 
     async def video_of(self, job_id: JobId, *, field: str) -> str:
         """Return the URL of the video that another job of the tenant has made.
@@ -177,6 +188,18 @@ class Bench:
                 await self._run.progress(stage, stage.capitalize(), fraction=fraction)
 
         return tell
+
+
+def check_kind(info: MediaInfo, wanted: MediaKind, *, name: str) -> None:
+    """Refuse a file that does not hold what it is wanted for.
+
+    Raises:
+        InputMediaError: it does not.
+    """
+    if wanted is MediaKind.VIDEO and info.video_duration is None:
+        raise InputMediaError(f"{name} is no video.")
+    if wanted is MediaKind.AUDIO and not info.has_audio:
+        raise InputMediaError(f"{name} has no sound.")
 
 
 def invalid_input(message: str, *, field: str) -> JobFailedError:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from core.catalog.platforms import frame_size
 from core.job import JobId
 from segue.v1.job_pb2 import JobResult
+from workers.media.errors import InputMediaError
 from workers.media.frame import Frame
 from workers.media.join import join
 from workers.media.sniff import MediaKind
-from workers.recipes.bench import workbench
+from workers.recipes.bench import invalid_input, workbench
 from workers.recipes.platforms import platform_of
 from workers.recipes.publishing import published_subtitles, published_thumbnail, published_video
 from workers.recipes.sound import Sound
@@ -20,6 +21,7 @@ from workers.recipes.together import together
 from workers.subtitles.cues import cues_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from segue.v1.spec_pb2 import Clip, CompositionSpec
@@ -34,16 +36,7 @@ async def composition(run: Run, spec: CompositionSpec) -> JobResult:
     async with workbench(run) as bench:
         await run.progress("fetching clips", f"Fetching {len(spec.clips)} clips", fraction=0.05)
         clips, music = await _fetched(bench, spec)
-        joined = bench.path("joined.mp4")
-        await join(
-            bench.ffmpeg,
-            clips,
-            joined,
-            frame=_frame(spec),
-            crossfade=spec.crossfade.ToTimedelta(),
-            report=bench.report("joining clips", 0.2, 0.6),
-        )
-        return await _finished(run, bench, spec, joined, Sound(music=music))
+        return await _finished(run, bench, spec, await _joined(bench, spec, clips), Sound(music=music))
 
 
 async def _fetched(bench: Bench, spec: CompositionSpec) -> tuple[list[Path], Path | None]:
@@ -64,6 +57,18 @@ async def _sound_track(bench: Bench, url: str) -> Path:
     return await bench.given(url, field="spec.composition.audio_url", name="music", wanted=MediaKind.AUDIO)
 
 
+async def _joined(bench: Bench, spec: CompositionSpec, clips: Sequence[Path]) -> Path:
+    into = bench.path("joined.mp4")
+    report = bench.report("joining clips", 0.2, 0.6)
+    crossfade = spec.crossfade.ToTimedelta()
+    try:
+        await join(bench.ffmpeg, clips, into, frame=_frame(spec), crossfade=crossfade, report=report)
+    except InputMediaError as error:
+        field = "spec.composition.clips"
+        raise invalid_input(f"{field}: {error}", field=field) from error
+    return into
+
+
 def _frame(spec: CompositionSpec) -> Frame | None:
     """Return the frame that a platform asks for; None: that of the first clip."""
     platform = platform_of(spec.platform)
@@ -75,7 +80,7 @@ def _frame(spec: CompositionSpec) -> Frame | None:
 
 async def _finished(run: Run, bench: Bench, spec: CompositionSpec, joined: Path, sound: Sound) -> JobResult:
     info = await bench.probe(joined)
-    length = info.duration or timedelta()
+    length = info.video_duration or timedelta()
     cues = cues_of(spec.subtitles, length=length) if spec.subtitles.enabled else []
     own = joined if info.has_audio else None
     mixed = (
@@ -89,7 +94,7 @@ async def _finished(run: Run, bench: Bench, spec: CompositionSpec, joined: Path,
         sound=mixed,
         cues=cues,
         look=spec.subtitles,
-        frame=Frame(info.width or 0, info.height or 0),
+        frame=Frame(*info.display_size),
         report=bench.report("finishing", 0.7, 0.9),
     )
     await run.progress("publishing", "Publishing", fraction=0.9)

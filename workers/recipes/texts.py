@@ -56,16 +56,20 @@ async def finished(
     Raises:
         MediaError: it cannot be made.
     """
-    script: Path | None = None
-    if cues:
-        style = SUBTITLE_STYLES.get(look.style, DEFAULT_SUBTITLE_STYLE)
-        script = bench.path("subtitles.ass")
-
-        def write() -> None:
-            text = ass_of(cues, style=style, position=look.position, frame=frame, language=look.language)
-            script.write_text(text, encoding="utf-8")
-
-        await asyncio.to_thread(write)  # laying out hundreds of lines takes seconds
+    script = await written(bench, cues, look=look, frame=frame, name="subtitles.ass") if cues else None
     into = bench.path("finished.mp4")
     await finish(bench.ffmpeg, video, into, sound=sound, subtitles=script, fonts=FONTS, report=report)
     return into
+
+
+async def written(bench: Bench, cues: Sequence[Cue], *, look: Subtitles, frame: Frame, name: str) -> Path:
+    """Return cues as a file that ffmpeg burns into a picture."""
+    style = SUBTITLE_STYLES.get(look.style, DEFAULT_SUBTITLE_STYLE)
+    script = bench.path(name)
+
+    def write() -> None:
+        text = ass_of(cues, style=style, position=look.position, frame=frame, language=look.language)
+        script.write_text(text, encoding="utf-8")
+
+    await asyncio.to_thread(write)  # laying out hundreds of lines takes seconds
+    return script

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from segue.v1.job_pb2 import JobResult
+from segue.v1.job_pb2 import ArtifactRole, JobResult
+from workers.media.errors import MediaError
 from workers.media.frame import Frame
 from workers.media.sniff import MediaKind
 from workers.recipes.arguments import arguments_of, model_of
@@ -41,7 +42,7 @@ async def transition(run: Run, spec: TransitionSpec) -> JobResult:
         output = await run.generate("video", model_of(spec).endpoint, arguments_of(spec), span=(0.0, 0.7))
         result = result_of(output)
         bench.deposit(result.artifacts, result.output)
-        raw = await bench.generated(result.artifacts[0].url, name="raw", wanted=MediaKind.VIDEO)
+        raw = await bench.generated(_video_in(result).url, name="raw", wanted=MediaKind.VIDEO)
         if changed:
             return await _finished(run, bench, spec, raw, result, Sound(music=music))
         return await _looked_at(bench, spec, raw, result)
@@ -53,11 +54,18 @@ async def _sound_track(bench: Bench, url: str) -> Path:
 
 async def _looked_at(bench: Bench, spec: TransitionSpec, raw: Path, result: JobResult) -> JobResult:
     """Return the model's own file with what a look into it tells, and a still picture where asked."""
-    video, *others = result.artifacts
-    artifacts = [await bench.described(video, raw), *others]
+    video = _video_in(result)
+    artifacts = [await bench.described(video, raw) if each == video else each for each in result.artifacts]
     if spec.thumbnail:
         artifacts.append(await published_thumbnail(bench, raw))
     return JobResult(artifacts=artifacts, output=result.output)
+
+
+def _video_in(result: JobResult) -> Artifact:
+    for artifact in result.artifacts:
+        if artifact.role == ArtifactRole.ARTIFACT_ROLE_VIDEO:
+            return artifact
+    raise MediaError("The model's answer holds no video.")
 
 
 async def _finished(
@@ -65,14 +73,15 @@ async def _finished(
 ) -> JobResult:
     """Return the video with what was asked for around it."""
     info = await bench.probe(raw)
-    length = info.duration or timedelta()
-    stage = await run.stage("generating sound", span=(0.7, 0.8))
-    made = await generated_sound(run, bench, length=length, wanted=spec.music, spoken=spec.voiceover, stage=stage)
-    made.music = made.music or sound.music
+    length = info.video_duration or timedelta()
+    if spec.music.enabled or spec.voiceover.enabled:
+        stage = await run.stage("generating sound", span=(0.7, 0.8), parts=spec.music.enabled + spec.voiceover.enabled)
+        made = await generated_sound(run, bench, length=length, wanted=spec.music, spoken=spec.voiceover, stage=stage)
+        sound = Sound(made.voices, made.music or sound.music)
     mixed = None
-    if made:
+    if sound:
         own = raw if info.has_audio else None
-        mixed = await made.mixed(bench, length=length, own=own, report=bench.report("mixing sound", 0.8, 0.85))
+        mixed = await sound.mixed(bench, length=length, own=own, report=bench.report("mixing sound", 0.8, 0.85))
     cues = cues_of(spec.subtitles, length=length) if spec.subtitles.enabled else []
     video = await finished(
         bench,
@@ -80,7 +89,7 @@ async def _finished(
         sound=mixed,
         cues=cues,
         look=spec.subtitles,
-        frame=Frame(info.width or 0, info.height or 0),
+        frame=Frame(*info.display_size),
         report=bench.report("finishing", 0.85, 0.95),
     )
     await run.progress("publishing", "Publishing", fraction=0.95)
