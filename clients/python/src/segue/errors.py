@@ -85,6 +85,10 @@ class InvalidRequest(SegueError):
     code = grpc.StatusCode.INVALID_ARGUMENT
 
 
+class AwaitedJobNotFound(InvalidRequest):
+    """A composition names a job that does not exist, or no longer; the violations tell which."""
+
+
 class NotFound(SegueError):
     """There is no such thing, or no longer."""
 
@@ -155,6 +159,10 @@ class ResourceExhausted(SegueError):
     code = grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
+class TooManyDependents(ResourceExhausted):
+    """Too many compositions wait for the same job."""
+
+
 class Unavailable(SegueError):
     """The service cannot be reached now: try again."""
 
@@ -215,6 +223,8 @@ class JobCancelled(JobEnded):
 _BY_REASON: Final[Mapping[str, type[SegueError]]] = {
     "JOB_NOT_FOUND": JobNotFound,
     "BATCH_NOT_FOUND": BatchNotFound,
+    "AWAITED_JOB_NOT_FOUND": AwaitedJobNotFound,
+    "TOO_MANY_DEPENDENTS": TooManyDependents,
     "TEMPLATE_NOT_FOUND": TemplateNotFound,
     "TEMPLATE_EXISTS": TemplateExists,
     "TEMPLATE_CHANGED": TemplateChanged,
