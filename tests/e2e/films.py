@@ -55,6 +55,8 @@ class Stage:
     client: aio.Client
     first: str
     last: str
+    folder: Path
+    """Of all its files; the rooms of its workers are in `rooms`."""
 
     @classmethod
     @asynccontextmanager
@@ -71,7 +73,7 @@ class Stage:
                 await stack.start_worker()
             first, last = await photos.upload(stack)
             async with aio.Client(stack.address) as client:
-                yield cls(stack=stack, client=client, first=first, last=last)
+                yield cls(stack=stack, client=client, first=first, last=last, folder=folder)
 
     async def submits_for(self, job: segue.Job) -> dict[str, int]:
         """Return how many submits fal accepted for each step of a job, by fal's own books."""
