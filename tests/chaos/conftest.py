@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 #: Where the table of the long form goes.
 _FILE: Final = Path("var/crash-matrix.md")
-#: Points of an attempt that there is no work at yet.
-_LATER: Final = {"10": "during work on media", "11": "during the upload of an artifact"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -61,8 +59,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         return
     is_long = config.getoption("markexpr") == "chaos" and not config.getoption("keyword")
     if is_long:
-        for cell, title in _LATER.items():
-            matrix.rows[cell] = Row(cell=cell, title=title, outcome="no such work yet (issue 5)")
         matrix.write(config.rootpath / _FILE, command=[Path(sys.argv[0]).name, *config.invocation_params.args])
     terminalreporter.section("crash matrix")
     terminalreporter.write("\n".join([*matrix.remarks, matrix.table(), ""]))

@@ -19,12 +19,13 @@ from core.job import Generation
 from core.store.attempts import AttemptStore
 from core.store.jobs import JobStore
 from workers.fal.gateway import FalGateway
+from workers.fal.uploads import Uploads
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
 _PREFIX: Final = "CHAOS_"
-_OWNERS: Final = {owner.__name__: owner for owner in (AttemptStore, JobStore, FalGateway)}
+_OWNERS: Final = {owner.__name__: owner for owner in (AttemptStore, JobStore, FalGateway, Uploads)}
 
 
 class Crash(BaseSettings):
@@ -33,7 +34,7 @@ class Crash(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True)
 
     method: str
-    """With its class: of the stores or of the gateway to fal."""
+    """With its class: of the stores, or of what talks to fal."""
     when: Literal["before", "after"]
     """On which side of the call."""
     sees: str = ""

@@ -39,6 +39,10 @@ QUICK: Final = {
 }
 #: The line by which a server says where it listens.
 SERVER_READY: Final = r"^server ready on (\S+)$"
+#: A PNG of 16 x 16 grey pixels.
+_PICTURE: Final = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAAAAAA6mKC9AAAAEUlEQVR42mNsYEAFTAwjWgAAmZAAoFDIQrAAAAAASUVORK5CYII="
+#: The arguments of a generation that may name its scene.
+_NAMED: Final = ("scene", "prompt")
 #: The states that jobs end in.
 FINAL: Final = ("succeeded", "failed", "cancelled")
 #: A time at fal that no test waits for.
@@ -88,6 +92,10 @@ class Scene:
         """Describe one more job of this scene: a single generation, known at fal by its arguments."""
         return segue.model("segue/echo", scene=self._name, number=next(self._numbers))
 
+    def film_spec(self) -> segue.JobSpec:
+        """Describe one more job of this scene: a generation, then work on media, then four uploads."""
+        return segue.transition(*(_PICTURE, _PICTURE), prompt=self._name, subtitles=[(0.5, 1, "A cue")], thumbnail=True)
+
     async def submit(self, **options: Any) -> segue.Job:
         """Submit one more job."""
         return await self.client.submit(self.spec(), **options)
@@ -95,7 +103,9 @@ class Scene:
     async def requests(self) -> list[dict[str, Any]]:
         """Return what fal accepted for this scene."""
         ledger = await self.stack.emulator.ledger()
-        return [request for request in ledger.requests if request["arguments"].get("scene") == self._name]
+        return [
+            request for request in ledger.requests if self._name in (request["arguments"].get(key) for key in _NAMED)
+        ]
 
     async def slow_submit(self, seconds: float) -> None:
         """Let fal accept the next submit at once and answer it after so many seconds."""
@@ -147,6 +157,17 @@ class Scene:
             return (await self.client.get(job.id)).attempt >= number
 
         await self.until(started)
+
+    async def until_runs(self, worker: ChildProcess, program: str) -> psutil.Process:
+        """Wait until a worker runs a program of its own, and return that."""
+        found: list[psutil.Process] = []
+
+        async def runs() -> bool:
+            found[:] = [child for child in psutil.Process(worker.pid).children(recursive=True) if _is(child, program)]
+            return bool(found)
+
+        await self.until(runs)
+        return found[0]
 
     async def until_stopped(self, worker: ChildProcess) -> None:
         """Wait until a worker is frozen."""
@@ -221,6 +242,13 @@ class Scene:
 
     def _tails(self) -> Sequence[str]:
         return [process.tail() for process in self._processes]
+
+
+def _is(process: psutil.Process, program: str) -> bool:
+    try:
+        return program in process.cmdline()
+    except psutil.NoSuchProcess:
+        return False
 
 
 def state_of(job: segue.Job) -> str:
