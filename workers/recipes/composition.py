@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 async def composition(run: Run, spec: CompositionSpec) -> JobResult:
     """Fetch the clips, join them, and add sound and subtitles where asked."""
     if spec.subtitles.enabled:
-        check_readable((cue.text for cue in spec.subtitles.cues), field="spec.composition.subtitles")
+        await check_readable([cue.text for cue in spec.subtitles.cues], field="spec.composition.subtitles")
     async with workbench(run) as bench:
         await run.progress("fetching clips", f"Fetching {len(spec.clips)} clips", fraction=0.05)
         clips, music = await _fetched(bench, spec)

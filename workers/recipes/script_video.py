@@ -45,7 +45,7 @@ async def script_video(run: Run, spec: ScriptVideoSpec) -> JobResult:
     plan = await asyncio.to_thread(planned, spec)
     if spec.subtitles.enabled:
         texts = [cue.text for cue in spec.subtitles.cues] or [scene.text for scene in plan.scenes]
-        check_readable(texts, field="spec.script_video.subtitles")
+        await check_readable(texts, field="spec.script_video.subtitles")
     async with workbench(run) as bench:
         # What the caller has given comes before anything is paid.
         given = await _given_music(bench, spec.background_music_url) if spec.background_music_url else None

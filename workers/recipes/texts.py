@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import unicodedata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from core.catalog.subtitles import DEFAULT_SUBTITLE_STYLE, SUBTITLE_STYLES
 from workers.media.finish import finish
@@ -23,19 +24,26 @@ if TYPE_CHECKING:
     from workers.recipes.bench import Bench
     from workers.subtitles.cues import Cue
 
+#: What stands behind the name of a script in the name of one of its letters.
+_SCRIPT: Final = re.compile(" LETTER|-")
 
-def check_readable(texts: Iterable[str], *, field: str) -> None:
+
+async def check_readable(texts: Sequence[str], *, field: str) -> None:
     """Refuse texts in letters that no bundled font has, before anything is paid; a missing symbol is drawn as a mark.
 
     Raises:
         JobFailedError: they cannot be shown; INVALID_INPUT, naming the field.
     """
-    missing = {letter for text in texts for letter in uncovered(text) if unicodedata.category(letter)[0] == "L"}
+    missing = await asyncio.to_thread(_missing, texts)  # of hundreds of long texts it takes half a second
     if missing:
-        names = sorted({unicodedata.name(letter, "unknown").partition(" LETTER")[0] for letter in missing})
+        names = sorted({_SCRIPT.split(unicodedata.name(letter, "unknown"))[0] for letter in missing})
         raise invalid_input(
-            f"{field}: no bundled font has {', '.join(sorted(missing)[:20])} ({', '.join(names[:5])})", field=field
+            f"{field}: no bundled font has {', '.join(missing[:20])} ({', '.join(names[:5])})", field=field
         )
+
+
+def _missing(texts: Iterable[str]) -> list[str]:
+    return sorted({letter for text in texts for letter in uncovered(text) if unicodedata.category(letter)[0] == "L"})
 
 
 async def finished(

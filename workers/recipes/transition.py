@@ -35,7 +35,7 @@ async def transition(run: Run, spec: TransitionSpec) -> JobResult:
     if not (changed or spec.thumbnail or spec.probe):
         return result_of(await run.generate("video", model_of(spec).endpoint, arguments_of(spec)))
     if spec.subtitles.enabled:
-        check_readable((cue.text for cue in spec.subtitles.cues), field="spec.transition.subtitles")
+        await check_readable([cue.text for cue in spec.subtitles.cues], field="spec.transition.subtitles")
     async with workbench(run) as bench:
         # What the caller has given comes before anything is paid.
         music = await _sound_track(bench, spec.audio_url) if spec.audio_url else None
