@@ -40,7 +40,10 @@ QUICK: Final = {
 #: The line by which a server says where it listens.
 SERVER_READY: Final = r"^server ready on (\S+)$"
 #: A PNG of 16 x 16 grey pixels.
-_PICTURE: Final = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAAAAAA6mKC9AAAAEUlEQVR42mNsYEAFTAwjWgAAmZAAoFDIQrAAAAAASUVORK5CYII="
+_PICTURE: Final = (
+    "data:image/png;base64,"
+    "iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAAAAAA6mKC9AAAAEUlEQVR42mNsYEAFTAwjWgAAmZAAoFDIQrAAAAAASUVORK5CYII="
+)
 #: The arguments of a generation that may name its scene.
 _NAMED: Final = ("scene", "prompt")
 #: The states that jobs end in.
