@@ -58,7 +58,7 @@ async def composed(run: Run, bench: Bench, film: Film) -> JobResult:
     """Set the images in motion under the speech, and publish the video."""
     await run.progress("compositing", "Compositing", fraction=COMPOSITING)
     cues = await asyncio.to_thread(_cues, film)
-    parts = _by_scene(cues, film.pacing)
+    parts = by_scene(cues, film.pacing)
     picture = await _picture(bench, film, parts or [[] for _ in film.scenes])
     mixed = await _sound(bench, film)
     video = await finished(
@@ -79,7 +79,7 @@ async def composed(run: Run, bench: Bench, film: Film) -> JobResult:
     )
 
 
-def _by_scene(cues: Sequence[Cue], pacing: Pacing) -> list[list[Cue]] | None:
+def by_scene(cues: Sequence[Cue], pacing: Pacing) -> list[list[Cue]] | None:
     """Return the cues of each scene, in its own time, to be burned in while its image is set in motion.
 
     Returns:
