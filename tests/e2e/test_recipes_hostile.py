@@ -126,9 +126,9 @@ async def test_texts_that_steer_programs_are_only_texts(guarded: Stage, stranger
 async def test_the_most_and_longest_cues_take_a_while_and_do_no_harm(
     guarded: Stage, stranger: Stranger, tmp_path: Path
 ) -> None:
-    clip = await asyncio.to_thread(colour_clip, tmp_path / "clip.mp4", "green", seconds=1, sound=None)
+    clip = await asyncio.to_thread(colour_clip, tmp_path / "clip.mp4", "green", seconds=0.6, sound=None)
     url = stranger.put("/files/clip.mp4", page(await asyncio.to_thread(clip.read_bytes)))
-    cues = [(0.001 * number, 1.0, "漢字 and words " * 35) for number in range(500)]
+    cues = [(0.001 * number, 0.6, "漢字 and words " * 35) for number in range(500)]
 
     job = await guarded.client.submit(segue.composition([url], subtitles=cues))
     other = await guarded.client.submit(segue.composition([url]))

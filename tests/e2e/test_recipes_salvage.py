@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
 
 #: Seconds of a time limit: enough for a generation, not for an ffmpeg that never ends.
-LIMIT: Final = 12
+LIMIT: Final = 10
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
