@@ -61,6 +61,7 @@ async def run(server: Server, store: Store, plan: Plan) -> Figures:
     if plan.warm_up:
         await _load(plan, plan.warm_up)
     if not server.target.reads:
+        await store.settled()
         await store.empty()
     meter = Meter({"server": server.pid, "redis": store.pid, **own_pid()})
     load = await _load(plan, plan.seconds)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 PREFIX: Final = "{bench}"
 #: Seconds that the append-only file of an empty Redis may take to be written anew.
 REWRITE_SECONDS: Final = 30
+#: Seconds without a new job after which none is expected.
+SETTLING_SECONDS: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +72,24 @@ class Store:
         await self._redis.config_resetstat()
         self._empty_size = await self._file_size()
 
+    async def settled(self) -> None:
+        """Wait until no more jobs come: a call that was cut off may still be stored."""
+        before, now = -1, await self._jobs()
+        while now != before:
+            await asyncio.sleep(SETTLING_SECONDS)
+            before, now = now, await self._jobs()
+
     async def stored(self) -> Stored:
         """Return what was stored since it was emptied."""
         commands = await self._redis.info("commandstats")
         return Stored(
-            jobs=await self._redis.zcard(Keys(PREFIX).index_of_all(DEFAULT_TENANT)),
+            jobs=await self._jobs(),
             written_bytes=await self._file_size() - self._empty_size,
             script_microseconds=commands.get("cmdstat_evalsha", {}).get("usec_per_call", 0.0),
         )
+
+    async def _jobs(self) -> int:
+        return int(await self._redis.zcard(Keys(PREFIX).index_of_all(DEFAULT_TENANT)))
 
     async def _file_size(self) -> int:
         return int((await self._redis.info("persistence"))["aof_current_size"])

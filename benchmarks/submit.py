@@ -97,7 +97,7 @@ async def _requests(worker: Worker) -> dict[Target, bytes]:
     job, submit = GetJobRequest(job_id=jobs[0]).SerializeToString(), transition_request().SerializeToString()
     page = ListJobsRequest(page_size=DEFAULT_PAGE).SerializeToString()
     return {
-        **{Target.ECHO: submit, Target.EVALSHA: submit, Target.SUBMIT: submit},
+        **dict.fromkeys((Target.ECHO, Target.EVALSHA, Target.LINE, Target.SUBMIT), submit),
         **{Target.BATCH: batch_request(BATCH_JOBS).SerializeToString()},
         **{Target.HGETALL: job, Target.GET: job, Target.PAGE: page, Target.LIST: page},
     }
