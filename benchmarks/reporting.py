@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Self, cast
+
+import hiredis
 
 from benchmarks.load import LoadError
 from benchmarks.payload import PROGRESS, transition_request
 from benchmarks.store import PREFIX
 from core.ids import time_ordered_ids
 from core.job import DEFAULT_TENANT, BatchId, JobId, JobKind
+from core.store import scripts
 from core.store.attempts import AttemptKey, AttemptStore, KindRule, Policy
 from core.store.jobs import JobStore
 from server.settings import Settings
@@ -37,20 +39,11 @@ class Recorder:
 
     def __init__(self) -> None:
         self.calls: list[bytes] = []
-        self.sources: dict[str, None] = {}
 
-    def register_script(self, source: str) -> Any:
-        """Return what notes the calls of a script."""
-        sha = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
-
-        async def note(keys: Sequence[str], args: Sequence[Any]) -> list[bytes]:
-            self.sources[source] = None
-            words = ["EVALSHA", sha, len(keys), *keys, *args]
-            encoded = [word if isinstance(word, bytes) else str(word).encode() for word in words]
-            self.calls.append(b"*%d\r\n" % len(encoded) + b"".join(b"$%d\r\n%b\r\n" % (len(w), w) for w in encoded))
-            return [b"ok"]
-
-        return note
+    async def execute_command(self, *words: Any) -> list[bytes]:
+        """Note a call."""
+        self.calls.append(hiredis.pack_command(words))
+        return [b"ok"]
 
 
 def _attempts(redis: Redis) -> AttemptStore:
@@ -71,8 +64,7 @@ class Burst:
         attempts = _attempts(cast("Redis", recorder))
         for key in keys:
             await attempts.report(key, PROGRESS)
-        for source in recorder.sources:
-            await redis.script_load(source)
+        await redis.script_load(scripts.source_of("report"))
         return cls(port, recorder.calls)
 
     async def send(self) -> None:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from core.store.connection import translated
+from redis.exceptions import NoScriptError
+
+from core.errors import StoreUnavailableError
+from core.store.connection import RETRY_AFTER
+from core.store.line import TRANSIENT
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from redis.asyncio import Redis
 
 #: What a script sees as the time when Redis's own clock shall count.
@@ -46,11 +53,23 @@ def source_of(name: str) -> str:
 
 
 def load(redis: Redis, prefix: str, name: str) -> Script:
-    """Return the script *name*."""
-    registered = redis.register_script(source_of(name))
+    """Return the script *name*.
+
+    redis-py's own Script does the same and looks at its arguments first; every call of ours passes here.
+    """
+    source = source_of(name)
+    sha = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
+
+    execute: Callable[..., Awaitable[Any]] = redis.execute_command
 
     async def run(*args: object) -> Any:
-        with translated():
-            return await registered(keys=[prefix], args=list(args))  # type: ignore[arg-type]  # str, bytes, numbers
+        try:
+            try:
+                return await execute("EVALSHA", sha, 1, prefix, *args)
+            except NoScriptError:
+                await redis.script_load(source)
+                return await execute("EVALSHA", sha, 1, prefix, *args)
+        except TRANSIENT as error:
+            raise StoreUnavailableError(retry_after=RETRY_AFTER) from error
 
     return run
