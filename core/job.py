@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NewType
 
+from core.value import value
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime, timedelta
@@ -208,7 +210,7 @@ class Attempt:
     error: JobError | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Submission:
     """A job as its caller asks for it, checked and with every default filled in."""
 
@@ -246,7 +248,7 @@ class Submission:
             raise ValueError(f"a job may await {MOST_AWAITED} others, not {len(set(self.awaits))}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Job:
     """One accepted request for one result, as Redis remembers it."""
 
