@@ -6,33 +6,18 @@ Not asked before: a repeated request is answered with the job that it made, what
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from core.errors import AwaitedJobNotFoundError, InvalidRequestError, Violation
+from core.errors import InvalidRequestError, Violation
 from core.job import JobId
 from server.tenants import current_tenant
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Mapping
+    from collections.abc import Collection, Mapping
 
     from core.errors import SegueError
     from core.jobs import Jobs
     from segue.v1 import job_service_pb2 as pb
-
-
-@asynccontextmanager
-async def naming_awaited(jobs: Jobs, request: pb.SubmitJobRequest) -> AsyncIterator[None]:
-    """Let the refusal of a job say which of its clips is meant.
-
-    Raises:
-        InvalidRequestError: a clip names a job that the caller does not have.
-    """
-    try:
-        yield
-    except AwaitedJobNotFoundError:
-        await check_awaited(jobs, request)
-        raise
 
 
 async def check_awaited(jobs: Jobs, request: pb.SubmitJobRequest) -> None:

@@ -10,7 +10,7 @@ from core.errors import AwaitedJobNotFoundError
 from core.job import BatchId, JobId
 from segue.v1 import job_service_pb2 as pb
 from segue.v1.job_service_pb2_grpc import JobServiceServicer
-from server.awaited import check_awaited, check_awaited_of_batch, naming_awaited
+from server.awaited import check_awaited, check_awaited_of_batch
 from server.statuses import status_of
 from server.telling import BatchTeller, JobsTeller, JobTeller
 from server.templating import filled, filled_batch
@@ -77,8 +77,11 @@ class JobServicer(JobServiceServicer):
         if request.validate_only:
             await check_awaited(self._jobs, whole)
             return pb.SubmitJobResponse(job=job_to_proto(self._jobs.preview(current_tenant(), submission)))
-        async with naming_awaited(self._jobs, whole):
+        try:
             submitted = await self._jobs.submit(current_tenant(), submission)
+        except AwaitedJobNotFoundError:
+            await check_awaited(self._jobs, whole)
+            raise
         return pb.SubmitJobResponse(job=job_to_proto(submitted.job), deduplicated=submitted.deduplicated)
 
     async def BatchSubmit(self, request: pb.BatchSubmitRequest, context: Context) -> pb.BatchSubmitResponse:

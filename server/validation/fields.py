@@ -100,7 +100,8 @@ def check_labels(found: Findings, path: str, labels: Mapping[str, str]) -> None:
     if len(labels) > LABELS:
         found.add(path, f"must be at most {LABELS} labels; are {len(labels)}")
         return
-    for name, value in labels.items():
+    for name in labels:
+        value = labels[name]
         if not _LABEL.fullmatch(name):
             found.add(f"{path}[{name[:63]!r}]", "must have a key of 1 to 63 characters [a-z0-9._/-]")
         if len(value) > LABEL_VALUE_CHARACTERS:
