@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image, ImageDraw
 
-from tests.integration.media.footage import BLUE, GREEN, RED, is_near, our_ffmpeg, pictures
+from tests.integration.media.footage import BLUE, GREEN, RED, WHITE, is_near, our_ffmpeg, pictures
 from workers.media.errors import InputMediaError
 from workers.media.frame import Frame
 from workers.media.probe import probe
 from workers.media.stills import Motion, animate
+from workers.subtitles.ass import ass_of
+from workers.subtitles.cues import Cue
+from workers.subtitles.fonts import FONTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -150,6 +153,25 @@ async def test_however_long_it_lasts_a_sixth_of_the_picture_is_lost_at_most(tmp_
         assert is_near(picture.colour(0.02, 0.5), RED)
         assert is_near(picture.colour(0.98, 0.5), RED)
         assert is_near(picture.colour(0.5, 0.5), GREEN)
+
+
+async def test_subtitles_are_burned_in_and_stand_still_while_the_picture_moves(tmp_path: Path) -> None:
+    still, cues, into = tmp_path / "red.png", tmp_path / "cues [1]; it's.ass", tmp_path / "moving.mp4"
+    Image.new("RGB", (640, 360), RED).save(still)
+    cues.write_text(ass_of([Cue(timedelta(seconds=0.2), timedelta(seconds=0.4), "A cue")], frame=FRAME))
+    length = timedelta(seconds=0.6)
+
+    await animate(our_ffmpeg(), still, into, frame=FRAME, length=length, motion=0, subtitles=cues, fonts=FONTS)
+
+    def letters(picture: Picture) -> list[tuple[int, int]]:
+        places = [(x, y) for x in range(0, 640, 2) for y in range(0, 360, 2)]
+        return [(x, y) for x, y in places if is_near(picture.colour(x / 640, y / 360), WHITE)]
+
+    seen = pictures(into)
+    assert len(seen) == 18
+    assert letters(seen[3]) == letters(seen[14]) == []
+    assert min(y for _, y in letters(seen[8])) > 240
+    assert letters(seen[8]) == letters(seen[10])
 
 
 async def test_what_is_no_picture_is_refused(tmp_path: Path) -> None:
