@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -56,7 +57,7 @@ def _changes_agree(changes: list[StateChanged], job: Job) -> None:
         return
     last = changes[-1]
     assert last.to_state is job.state
-    told = {name: getattr(job, name) for name in type(job).__slots__}
+    told = {field.name: getattr(job, field.name) for field in dataclasses.fields(job)}
     # These are told by other means than a state change, or to nobody.
     for name in ("progress", "sequence", "attempt", "attempts", "log_lines", "generations", "awaited_job_count"):
         told[name] = getattr(last.job, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -241,4 +242,4 @@ class Crowd:
 
 
 def _fields(wanted: Submission) -> dict[str, Any]:
-    return {name: getattr(wanted, name) for name in Submission.__slots__}
+    return {field.name: getattr(wanted, field.name) for field in dataclasses.fields(wanted)}
