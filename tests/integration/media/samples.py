@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import psutil
@@ -32,9 +33,17 @@ async def sample(path: Path, *options: str, picture: bool = True, tone: bool = T
     return path
 
 
+def _is_ours(child: psutil.Process) -> bool:
+    """Whether the media room has started it: other tests of the session have children of their own."""
+    with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+        words = " ".join(child.cmdline())
+        return any(program in words for program in ("confine.py", "probing.py", "ffmpeg"))
+    return False
+
+
 def children() -> list[psutil.Process]:
-    """Return the programs that this process has running, those that have ended left out."""
-    return [child for child in psutil.Process().children(recursive=True) if child.status() != psutil.STATUS_ZOMBIE]
+    """Return the programs of the media room that this process has running, those that have ended left out."""
+    return [child for child in psutil.Process().children() if _is_ours(child)]
 
 
 def ffmpegs() -> list[psutil.Process]:
