@@ -16,7 +16,7 @@ from devstack import photos
 from devstack.settings import Settings
 from devstack.stack import Stack
 from segue import aio
-from segue.v1.job_pb2 import ArtifactRole
+from segue.v1.job_pb2 import ArtifactRole, JobState
 from tests.e2e.evidence import difference
 
 if TYPE_CHECKING:
@@ -119,12 +119,17 @@ class Film:
 
 
 async def filmed(stage: Stage, job: segue.Job, folder: Path) -> Film:
-    """Watch a job to its end, and fetch what it has made.
+    """Watch a job to its end, and fetch what it has made. One that its test holds starts when it is watched.
 
     Raises:
         segue.errors.JobFailed: it failed.
     """
-    events = [event async for event in stage.client.watch(job.id, after_sequence=0, timeout=PATIENCE)]
+    events = []
+    async for event in stage.client.watch(job.id, after_sequence=0, timeout=PATIENCE):
+        events.append(event)
+        found = event.snapshot.job
+        if found.state == JobState.JOB_STATE_HELD and not found.awaited_job_count:
+            await stage.client.release(job.id)
     finished = await stage.client.result(job.id)
     files = []
     for number, artifact in enumerate(finished.result.artifacts):

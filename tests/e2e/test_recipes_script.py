@@ -65,7 +65,7 @@ async def film(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Film:
         subtitles=True,
         background_music_url=data_url(tone(folder / "tone.mp3", hertz=PITCH, seconds=4), "audio/mpeg"),
     )
-    return await filmed(stage, await stage.client.submit(spec), folder)
+    return await filmed(stage, await stage.client.submit(spec, hold=True), folder)
 
 
 @pytest.fixture(scope="module")
