@@ -36,14 +36,16 @@ async def sample(path: Path, *options: str, picture: bool = True, tone: bool = T
 def _is_ours(child: psutil.Process) -> bool:
     """Whether the media room has started it: other tests of the session have children of their own."""
     with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-        words = " ".join(child.cmdline())
-        return any(program in words for program in ("confine.py", "probing.py", "ffmpeg"))
+        command = child.cmdline()
+        return any(word.endswith(("confine.py", "probing.py")) for word in command) or any(
+            "ffmpeg" in word for word in command[:1]
+        )
     return False
 
 
 def children() -> list[psutil.Process]:
     """Return the programs of the media room that this process has running, those that have ended left out."""
-    return [child for child in psutil.Process().children() if _is_ours(child)]
+    return [child for child in psutil.Process().children(recursive=True) if _is_ours(child)]
 
 
 def ffmpegs() -> list[psutil.Process]:
