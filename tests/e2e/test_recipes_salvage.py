@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 import pytest
 import pytest_asyncio
 
 import segue
-from segue.v1.job_pb2 import JobState
+from segue.v1.job_pb2 import GenerationState, JobState
 from tests.e2e.films import SUBTITLES, VIDEO, Stage, fetched, filmed
 from tests.e2e.scripts import script
 
@@ -86,6 +88,37 @@ async def test_the_time_limit_leaves_what_is_paid_for(bare: Stage, tmp_path: Pat
     assert failed.error.reason == "TIME_LIMIT"
     assert [artifact.role for artifact in failed.result.artifacts] == [VIDEO]
     assert (await fetched(failed.result.artifacts[0].url))[4:8] == b"ftyp"
+
+
+async def test_a_script_whose_worker_dies_between_its_steps_succeeds_and_pays_each_once(
+    bare: Stage, tmp_path: Path
+) -> None:
+    few = {"SEGUE_FAL_CONCURRENCY": "2"}
+    await bare.stack.emulator.settings(run_seconds=2)
+    doomed = await bare.stack.start_worker(environment=few)
+    spec = segue.script_video(script(2), platform="instagram", aspect_ratio="1:1")
+    job = await bare.client.submit(spec)
+    await _until_half_generated(bare, job)
+
+    await doomed.kill()
+    await bare.stack.emulator.settings(run_seconds=0.5)
+    worker = await bare.stack.start_worker(environment=few)
+    film = await filmed(bare, job, tmp_path)
+
+    assert await worker.stop() == 0
+    assert (film.job.attempt, film.roles[0]) == (2, VIDEO)
+    assert await bare.submits_for(job) == {"speech-1": 1, "speech-2": 1, "image-1": 1, "image-2": 1}
+    assert [row.submits for row in film.job.generations] == [1] * 4
+
+
+async def _until_half_generated(stage: Stage, job: segue.Job) -> None:
+    """Wait until some steps are done, and others are at fal."""
+    async with asyncio.timeout(60):
+        while True:
+            states = Counter(row.state for row in (await stage.client.get(job.id)).generations)
+            if states == {GenerationState.GENERATION_STATE_COMPLETED: 2, GenerationState.GENERATION_STATE_SUBMITTED: 2}:
+                return
+            await asyncio.sleep(0.05)
 
 
 async def test_the_voices_and_images_of_a_script_are_kept_when_ffmpeg_fails(bare: Stage) -> None:
