@@ -117,7 +117,8 @@ async def test_watches_of_a_killed_process_go_on_at_another(make_parent: Callabl
             child.send_signal(signal.SIGKILL)
         _, refusal = await watched(stream)
         assert refusal is not None
-        assert refusal.code is StatusCode.UNAVAILABLE
+        # C-core says UNKNOWN, "Stream removed", when the connection is reset in the middle of a message.
+        assert refusal.code in {StatusCode.UNAVAILABLE, StatusCode.UNKNOWN}
 
         # The parent replaces them, at the same port.
         again = await anext(aiter(jobs.WatchJob(pb.WatchJobRequest(job_id=job_id), wait_for_ready=True, timeout=20)))
