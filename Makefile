@@ -58,8 +58,17 @@ run: $(STAMP) ## Keep the whole stack up on this machine and print the calls to 
 	@$(BIN)/python -m devstack.run
 
 .PHONY: test
-test: $(STAMP) ## Run all tests but the long chaos form and those that cost money
-	$(BIN)/pytest -m "not chaos and not live"
+test: $(STAMP) ## Run all tests but the long chaos form and those that cost money, in two halves side by side
+	@$(MAKE) --no-print-directory -j2 test-stack test-rooms
+
+# The whole stack mostly waits (for leases, for models), the rooms compute: together they take little longer than one.
+.PHONY: test-stack
+test-stack: $(STAMP)
+	$(BIN)/pytest -q -p no:cacheprovider -m "not chaos and not live" tests/chaos tests/e2e
+
+.PHONY: test-rooms
+test-rooms: $(STAMP)
+	$(BIN)/pytest -q -p no:cacheprovider -m "not chaos and not live" tests/unit tests/integration
 
 .PHONY: check
 check: lint proto-check ## What must hold before a commit: format, lint, types, layers, protos, compose file, fast tests
