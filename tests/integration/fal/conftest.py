@@ -25,7 +25,7 @@ async def fal() -> AsyncIterator[RawFal]:
 @pytest.fixture
 async def gateway(fal: RawFal) -> AsyncIterator[FalGateway]:
     """A gateway that is impatient, and takes short answers only."""
-    short = timedelta(seconds=0.3)
+    short = timedelta(seconds=0.6)
     opened = FalGateway(
         key=KEY,
         base_url=fal.url,
