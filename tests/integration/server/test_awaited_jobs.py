@@ -11,7 +11,7 @@ from segue.v1 import job_service_pb2 as pb
 from segue.v1.spec_pb2 import Clip, CompositionSpec, JobSpec
 from tests.integration.server.answers import refused
 from tests.integration.server.life import ended
-from tests.unit.server.requests import submit
+from tests.unit.server.asked import submit
 
 if TYPE_CHECKING:
     from core.store.attempts import AttemptStore

@@ -14,7 +14,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 from segue.v1.job_service_pb2_grpc import JobServiceStub
 from tests.integration.server.answers import refused, watched
 from tests.integration.server.conftest import running
-from tests.unit.server.requests import submit
+from tests.unit.server.asked import submit
 
 if TYPE_CHECKING:
     from server.app import Serving

@@ -8,7 +8,7 @@ from grpc import StatusCode
 
 from segue.v1 import job_service_pb2 as pb
 from tests.integration.server.answers import refused
-from tests.unit.server.requests import submit
+from tests.unit.server.asked import submit
 
 if TYPE_CHECKING:
     from segue.v1.job_service_pb2_grpc import JobServiceAsyncStub

@@ -10,7 +10,7 @@ from grpc import StatusCode
 from segue.v1 import job_pb2, spec_pb2, system_service_pb2
 from segue.v1 import job_service_pb2 as pb
 from tests.integration.server.answers import refused
-from tests.unit.server.requests import submit, submit_model
+from tests.unit.server.asked import submit, submit_model
 
 if TYPE_CHECKING:
     from grpc import aio

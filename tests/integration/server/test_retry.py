@@ -11,7 +11,7 @@ from segue.v1 import job_pb2
 from segue.v1 import job_service_pb2 as pb
 from tests.integration.server import life
 from tests.integration.server.answers import refused
-from tests.unit.server.requests import submit
+from tests.unit.server.asked import submit
 
 if TYPE_CHECKING:
     from core.store.attempts import AttemptStore

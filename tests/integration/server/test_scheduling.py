@@ -14,7 +14,7 @@ from segue.v1 import job_service_pb2 as pb
 from segue.v1 import system_service_pb2 as system_pb
 from tests.integration.server import life
 from tests.integration.server.answers import refused
-from tests.unit.server.requests import submit, submit_model
+from tests.unit.server.asked import submit, submit_model
 
 if TYPE_CHECKING:
     from core.store.attempts import AttemptStore

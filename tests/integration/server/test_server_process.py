@@ -18,7 +18,7 @@ from devstack.redis import RedisServer
 from segue.v1 import job_service_pb2 as pb
 from segue.v1.job_service_pb2_grpc import JobServiceStub
 from tests.integration.server.answers import refused, watched
-from tests.unit.server.requests import submit
+from tests.unit.server.asked import submit
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

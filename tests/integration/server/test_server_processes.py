@@ -17,7 +17,7 @@ from devstack.process import ChildProcess
 from segue.v1 import job_service_pb2 as pb
 from segue.v1.job_service_pb2_grpc import JobServiceStub
 from tests.integration.server.answers import watched
-from tests.unit.server.requests import submit
+from tests.unit.server.asked import submit
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

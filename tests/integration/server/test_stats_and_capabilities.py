@@ -9,7 +9,7 @@ from segue.v1 import job_pb2, spec_pb2
 from segue.v1 import system_service_pb2 as pb
 from server.translate.enums import KIND_TO_PROTO
 from tests.integration.server import life
-from tests.unit.server.requests import submit
+from tests.unit.server.asked import submit
 
 if TYPE_CHECKING:
     from core.store.attempts import AttemptStore

@@ -15,7 +15,7 @@ from segue.v1.job_service_pb2_grpc import JobServiceStub
 from tests.integration.server.answers import watched
 from tests.integration.server.conftest import running
 from tests.integration.server.life import claimed
-from tests.unit.server.requests import submit
+from tests.unit.server.asked import submit
 
 if TYPE_CHECKING:
     from core.store.attempts import AttemptStore

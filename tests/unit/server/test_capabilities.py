@@ -12,7 +12,7 @@ from core.errors import InvalidRequestError
 from server.settings import Settings
 from server.translate.system import capabilities_to_proto
 from server.validation.requests import check_submit_job
-from tests.unit.server.requests import submit
+from tests.unit.server.asked import submit
 
 if TYPE_CHECKING:
     from google.protobuf.descriptor import FieldDescriptor

@@ -11,7 +11,7 @@ from segue.v1 import spec_pb2
 from server.settings import Settings
 from server.translate.costs import estimated_cost_of, model_of
 from server.translate.requests import submission_from_proto
-from tests.unit.server.requests import right, submit, submit_model, transition
+from tests.unit.server.asked import right, submit, submit_model, transition
 
 if TYPE_CHECKING:
     from segue.v1 import job_service_pb2 as pb

@@ -20,7 +20,7 @@ from core.errors import (
 from server.settings import Settings
 from server.statuses import MOST_VIOLATIONS, STATUS, TRAILER_BYTES, internal_status, status_of
 from server.validation.requests import check_submit_job
-from tests.unit.server.requests import submit
+from tests.unit.server.asked import submit
 
 if TYPE_CHECKING:
     from google.rpc.status_pb2 import Status

@@ -40,7 +40,7 @@ from server.translate.requests import (
     submission_from_proto,
     wait_from_proto,
 )
-from tests.unit.server.requests import submit, submit_model
+from tests.unit.server.asked import submit, submit_model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

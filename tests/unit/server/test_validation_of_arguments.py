@@ -10,7 +10,7 @@ import pytest
 from core.errors import InvalidRequestError
 from server.settings import Settings
 from server.validation.requests import check_submit_job
-from tests.unit.server.requests import submit_model
+from tests.unit.server.asked import submit_model
 
 if TYPE_CHECKING:
     from segue.v1 import job_service_pb2 as pb

@@ -11,7 +11,7 @@ from core.errors import InvalidRequestError
 from segue.v1 import spec_pb2
 from server.validation.findings import Findings
 from server.validation.specs import check_spec
-from tests.unit.server.requests import composition, script_video, transition
+from tests.unit.server.asked import composition, script_video, transition
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message

@@ -14,7 +14,7 @@ from segue.v1 import spec_pb2
 from server.limits import BATCH_JOBS
 from server.settings import Settings
 from server.validation.requests import check_batch_submit, check_submit_job
-from tests.unit.server.requests import right, submit, transition
+from tests.unit.server.asked import right, submit, transition
 
 if TYPE_CHECKING:
     from collections.abc import Callable
