@@ -22,10 +22,6 @@ class JobFailedError(Exception):
         """How long the provider asks to wait; None: it did not say."""
 
 
-class InterruptedSubmitError(Exception):
-    """The process stops, and a submit had to be left behind with its outcome unknown."""
-
-
 def most_telling(error: Exception) -> Exception:
     """Return the error itself, or of a group the one to go by.
 

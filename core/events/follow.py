@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from core.events.feed import PAGE, Item, Quiet, Thinned, Told
+from core.tasks import heed_cancellation
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -76,7 +77,7 @@ async def _begin(feed: Feed[SnapshotT, ItemT], inbox: Inbox[ItemT], after: int) 
     if head is None or after > head.sequence:
         head = snapshot = await feed.snapshot(history_truncated=after > 0)
         after = head.sequence
-    _heed_cancellation()
+    heed_cancellation()
     if after < head.sequence:
         inbox.miss()
     inbox.begun = after
@@ -90,21 +91,7 @@ async def _logged(feed: Feed[SnapshotT, ItemT], after: int) -> AsyncGenerator[Sn
         page = await feed.events(after=after)
         more = len(page) >= PAGE
         told = [await feed.snapshot(history_truncated=True)] if page and page[0].sequence != after + 1 else page
-        _heed_cancellation()
+        heed_cancellation()
         for item in told:
             yield item
             after = item.sequence
-
-
-def _heed_cancellation() -> None:
-    """End here if the task was cancelled.
-
-    Before Python 3.12 asyncio.wait_for, through which redis-py sends each command, drops a cancellation that comes in
-    the moment in which it is done. Nobody cancels the task of a stream twice: it would go on without its client.
-
-    Raises:
-        asyncio.CancelledError: it was.
-    """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
