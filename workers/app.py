@@ -67,7 +67,7 @@ async def serve(settings: WorkerSettings, *, ready: Callable[[str], None]) -> No
                 studio.media.rooms.keep_swept(),
                 keep_swept(studio.store),
                 attempts.keep_leases(),
-                sweep(attempts.store, after_outage=settings.lease / 2),
+                sweep(attempts.store, lease=settings.lease),
                 control.listen(redis, attempts.store.keys.control, attempts.cancel),
             )
         ]

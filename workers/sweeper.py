@@ -19,31 +19,33 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-#: Pause between two sweeps, in seconds, on average.
+#: Pause between two sweeps, in seconds, on average; shorter with leases of less than four of them.
 PAUSE: Final = 1.0
 
 
-async def sweep(store: AttemptStore, *, after_outage: timedelta) -> None:
+async def sweep(store: AttemptStore, *, lease: timedelta) -> None:
     """Return lost jobs to their places, start due retries, replace lost tickets, forget expired jobs; for ever.
 
     Args:
-        after_outage: the pause when Redis was away, or stalled for longer than this. Leases ran out meanwhile that
-            their workers still live for: time for a heartbeat of each, or every running job would lose an attempt.
+        lease: how long a worker's silence is borne. Leases that ran out while Redis was away are of workers that live:
+            after half a lease without an answer, the heartbeats get as long to come first, or every running job would
+            lose an attempt. Heartbeats come three times in a lease, so none can have run out in less.
     """
+    pause = min(PAUSE, lease.total_seconds() / 4)
+    answered = time.monotonic()
     while True:
         try:
-            asked = time.monotonic()
-            forgotten = await store.expire()
-            # Asked of the script that harms nobody: a sweep that waited out a stall might run before the heartbeats
+            # Asked first, as this script harms nobody: a sweep that waited out a stall might run before the heartbeats
             # that waited with it.
-            if time.monotonic() - asked > after_outage.total_seconds():
+            forgotten = await store.expire()
+            if time.monotonic() - answered > lease.total_seconds() / 2:
                 log.warning("sweep.stalled")
-                await asyncio.sleep(after_outage.total_seconds())
+                await asyncio.sleep(lease.total_seconds() / 2)
             for verdict, job in await store.sweep():
                 log.warning("sweep.mended", verdict=verdict, job=job)
+            answered = time.monotonic()
             while forgotten == BATCH:
                 forgotten = await store.expire()
         except StoreUnavailableError:
             log.warning("sweep.failed")
-            await asyncio.sleep(after_outage.total_seconds())
-        await asyncio.sleep(PAUSE * random.uniform(0.7, 1.3))  # noqa: S311 - spreads load, guards nothing
+        await asyncio.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311 - spreads load, guards nothing

@@ -83,16 +83,21 @@ async def test_a_result_is_kept_when_redis_is_away_while_the_job_ends(rig: Rig, 
     assert rig.books == (1, 1)
 
 
-async def test_an_outage_longer_than_the_lease_costs_a_running_job_no_attempt(rig: Rig, server: RedisServer) -> None:
+@pytest.mark.parametrize("sweep_first", [0.0, 0.5])
+async def test_an_outage_longer_than_the_lease_costs_a_running_job_no_attempt(
+    rig: Rig, server: RedisServer, sweep_first: float
+) -> None:
     rig.behave(run_seconds=60)
-    lease = timedelta(seconds=1)
+    lease = timedelta(seconds=3)
     worker = rig.worker(lease=lease).start()
-    sweeper = asyncio.create_task(sweep(worker.attempts.store, after_outage=lease))
     job = await rig.submit()
     await rig.until(job, JobState.PROCESSING)
+    sweeper = asyncio.create_task(sweep(worker.attempts.store, lease=lease))
+    # The outage begins while the sweeper asks, or while it sleeps.
+    await asyncio.sleep(sweep_first)
 
     await server.kill()
-    await asyncio.sleep(1.6)
+    await asyncio.sleep(3.4)
     await server.start()
     rig.behave(run_seconds=0.5)
 
