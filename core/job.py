@@ -155,7 +155,7 @@ class CancelOutcome(StrEnum):
     UNREACHABLE = "unreachable"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Progress:
     """How far a job is."""
 

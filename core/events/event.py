@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
+
+from core.value import value
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -11,7 +13,7 @@ if TYPE_CHECKING:
     from core.job import Job, JobState, Progress
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Event:
     """Something happened to a job."""
 
@@ -32,7 +34,7 @@ class Event:
         return False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class StateChanged(Event):
     """The job went from one state to another."""
 
@@ -48,7 +50,7 @@ class StateChanged(Event):
         return self.to_state.is_terminal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ProgressMade(Event):
     """The job got further."""
 
@@ -60,7 +62,7 @@ class ProgressMade(Event):
         return "progress"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class LogWritten(Event):
     """The model wrote a line while it ran."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
+from core.value import value
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
@@ -51,6 +53,9 @@ class Feed(Protocol[SnapshotT_co, ItemT_co]):
     @property
     def record(self) -> str:
         """The hash whose field "sequence" is the number of its newest event."""
+
+    async def attend(self) -> None:
+        """See to it that for a while from now on what happens is logged and published; may be asked at any time."""
 
     async def head(self) -> Told:
         """Return the number of its newest event, and whether nothing follows that.
@@ -122,12 +127,12 @@ class BatchSnapshot:
         return self.batch.is_ended
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class BatchEvent:
     """Something happened to a job of a batch."""
 
     sequence: int
-    """Its number in the batch's log, from 1, without gaps."""
+    """Its number in the batch's log, without gaps."""
     time: datetime
     batch: Batch
     """The batch right after it."""
@@ -167,12 +172,12 @@ class JobsSnapshot:
         return False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class TenantEvent:
     """Something happened to a job of a tenant: it was accepted, changed its state, or got further."""
 
     sequence: int
-    """Its number in the tenant's log, from 1, without gaps."""
+    """Its number in the tenant's log, without gaps."""
     time: datetime
     job_id: JobId
     owner: str

@@ -41,6 +41,7 @@ async def follow(
         with suppress(TimeoutError):
             async with asyncio.timeout(CONFIRMATION):
                 await confirmed.wait()
+        await feed.attend()
         snapshot, final = await _begin(feed, inbox, after)
         if snapshot is not None:
             yield snapshot
@@ -85,12 +86,17 @@ async def _begin(feed: Feed[SnapshotT, ItemT], inbox: Inbox[ItemT], after: int) 
 
 
 async def _logged(feed: Feed[SnapshotT, ItemT], after: int) -> AsyncGenerator[SnapshotT | ItemT, None]:
-    """Yield all events after a sequence from the log, or a snapshot where the log no longer reaches back."""
+    """Yield all events after a sequence from the log, or a snapshot where the log does not reach back."""
     more = True
     while more:
         page = await feed.events(after=after)
+        is_behind = not page and (await feed.head()).sequence > after
+        if is_behind:
+            # What has come between the two reads is there now; what nobody logged is not.
+            page = await feed.events(after=after)
         more = len(page) >= PAGE
-        told = [await feed.snapshot(history_truncated=True)] if page and page[0].sequence != after + 1 else page
+        is_gone = page[0].sequence != after + 1 if page else is_behind
+        told = [await feed.snapshot(history_truncated=True)] if is_gone else page
         heed_cancellation()
         for item in told:
             yield item

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from redis.exceptions import RedisError
 
+from core.errors import StoreUnavailableError
 from core.events.feed import Item
 from core.events.inbox import Inbox
 from core.events.pace import Pace
@@ -21,7 +22,7 @@ from core.store.pubsub import answers, keep_connected
 from core.tasks import ended
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import timedelta
 
     from redis.asyncio import Redis
@@ -194,18 +195,19 @@ class Hub:
                 inbox.put(event)
 
     async def _recheck(self) -> None:
-        """Compare, every few seconds, what was handed out with what Redis has logged: the last line of defence.
-
-        One call for CHUNK feeds, where a read of each watcher's log would be one for each.
-        """
+        """Compare, every few seconds, what was handed out with what Redis has logged: the last line of defence."""
         while True:
             await asyncio.sleep(RECHECK)
-            channels = list(self._channels.values())
-            for start in range(0, len(channels), CHUNK):
-                chunk = channels[start : start + CHUNK]
-                try:
-                    newest = await self._newest(keys=[channel.feed.record for channel in chunk])
-                except RedisError:
-                    break  # whoever listens will notice as well, and miss everything
-                for channel, sequence in zip(chunk, newest, strict=True):
-                    channel.look(sequence)
+            # While Redis is away, whoever listens will notice as well, and miss everything.
+            with suppress(RedisError, StoreUnavailableError):
+                await self._look(list(self._channels.values()))
+
+    async def _look(self, channels: Sequence[_Channel]) -> None:
+        """Look at the newest event of each: one call for CHUNK of them, where a read of each log would be CHUNK."""
+        for start in range(0, len(channels), CHUNK):
+            chunk = channels[start : start + CHUNK]
+            for channel in chunk:
+                await channel.feed.attend()
+            newest = await self._newest(keys=[channel.feed.record for channel in chunk])
+            for channel, sequence in zip(chunk, newest, strict=True):
+                channel.look(sequence)

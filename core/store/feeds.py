@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from core.errors import BatchNotFoundError, JobNotFoundError
+from core.errors import JobNotFoundError
 from core.events.feed import PAGE, BatchEvent, BatchSnapshot, Head, Snapshot
 from core.job import JobId, JobState
 from core.store.connection import translated
@@ -16,10 +18,14 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from core.events.event import Event
-    from core.job import Batch, Tenant
+    from core.job import Batch, BatchId, Tenant
     from core.store.jobs import JobStore
     from core.store.packing import Record
 
+#: How long the log of many jobs goes on after the last one who followed it: who comes back within has missed nothing.
+ATTENTION: Final = timedelta(hours=1)
+#: How often that is said anew, in seconds.
+RENEWAL: Final = 60.0
 #: The order in which prelude.lua (tell_batch) counts a batch's jobs.
 COUNTED: Final = tuple(JobState)
 
@@ -39,6 +45,9 @@ class JobFeed:
     def published(self, packed: bytes) -> Event:
         """Return the event that was published."""
         return event_of(self._tenant, packed)
+
+    async def attend(self) -> None:
+        """Do nothing: a job's events are always logged and published."""
 
     async def head(self) -> Head:
         """Return the number of its newest event, and whether nothing follows that.
@@ -62,15 +71,24 @@ class JobFeed:
         return Snapshot(await self._store.get(self._tenant, self._job_id), history_truncated)
 
     async def events(self, *, after: int) -> list[Event]:
-        """Return up to PAGE events after a sequence, in order. Whether a gap stands before them, the caller checks.
+        """Return up to PAGE events after a sequence, in order. Whether a gap stands before them, the caller checks."""
+        return [event_of(self._tenant, packed) for packed in await read_log(self._redis, self._log, after)]
 
-        Raises:
-            JobNotFoundError: the job has expired; nobody will add to its log.
-        """
-        entries = await _read(self._redis, self._log, self.record, after)
-        if entries is None:
-            raise JobNotFoundError(metadata={"job_id": self._job_id})
-        return [event_of(self._tenant, packed) for packed in entries]
+
+class Attention:
+    """What keeps the log of a batch, or of a tenant, written while somebody follows it."""
+
+    def __init__(self, store: JobStore, tenant: Tenant, batch_id: BatchId | None) -> None:
+        self._store = store
+        self._tenant = tenant
+        self._batch_id = batch_id
+        self._due = 0.0
+
+    async def renew(self) -> None:
+        """Pay attention for another ATTENTION; most of the time that has been said, and costs nothing."""
+        if time.monotonic() >= self._due:
+            await self._store.attend(self._tenant, self._batch_id, lasting=ATTENTION)
+            self._due = time.monotonic() + RENEWAL
 
 
 class BatchFeed:
@@ -88,11 +106,16 @@ class BatchFeed:
         self._redis = redis
         self._tenant = tenant
         self._batch = batch
+        self._attention = Attention(store, tenant, batch.id)
 
     def published(self, packed: bytes) -> BatchEvent:
         """Return the event that was published."""
         entry, event = unpack_first(packed)
         return self._event(entry, event_of(self._tenant, event))
+
+    async def attend(self) -> None:
+        """See to it that for a while from now on what happens is logged and published."""
+        await self._attention.renew()
 
     async def head(self) -> Head:
         """Return the number of its newest event, and whether nothing follows that.
@@ -114,15 +137,8 @@ class BatchFeed:
         return BatchSnapshot(batch, await self._store.jobs_of_batch(self._tenant, batch.id), history_truncated)
 
     async def events(self, *, after: int) -> list[BatchEvent]:
-        """Return up to PAGE events after a sequence, in order. Whether a gap stands before them, the caller checks.
-
-        Raises:
-            BatchNotFoundError: the batch has expired; nobody will add to its log.
-        """
-        packed = await _read(self._redis, self._log, self.record, after)
-        if packed is None:
-            raise BatchNotFoundError(metadata={"batch_id": self._batch.id})
-        entries = [unpack(entry) for entry in packed]
+        """Return up to PAGE events after a sequence, in order. Whether a gap stands before them, the caller checks."""
+        entries = [unpack(entry) for entry in await read_log(self._redis, self._log, after)]
         with translated():
             pipeline = self._redis.pipeline(transaction=False)
             for _, _, job_id, sequence, *_ in entries:
@@ -150,10 +166,8 @@ class BatchFeed:
         )
 
 
-async def _read(redis: Redis, log: str, record: str, after: int) -> list[bytes] | None:
-    """Return what a log holds after a sequence; None: it is gone with its record."""
+async def read_log(redis: Redis, log: str, after: int) -> list[bytes]:
+    """Return the next lines of a log after a sequence, PAGE at most."""
     with translated():
         entries = await redis.xrange(log, min=f"({after}-0", max="+", count=PAGE)
-        if not entries and not await redis.exists(record):
-            return None
     return [fields[b"e"] for _, fields in cast("list[tuple[bytes, Record]]", entries)]

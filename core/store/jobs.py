@@ -18,7 +18,7 @@ from core.store import scripts, tickets
 from core.store.connection import translated
 from core.store.durations import Durations
 from core.store.keys import Keys
-from core.store.packing import instant, pack, pairs
+from core.store.packing import instant, milliseconds, pack, pairs
 from core.store.records import argument_of, awaited_argument, batch_of, batch_record_of, job_of, new_job, sort_of
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class JobStore:
         self._submit = scripts.load(redis, prefix, "submit")
         self._position = scripts.load(redis, prefix, "position")
         self._view = scripts.load(redis, prefix, "view")
+        self._attend = scripts.load(redis, prefix, "attend")
 
     async def submit(self, tenant: Tenant, job_id: JobId, submission: Submission) -> tuple[Job | None, JobId]:
         """Store a job with its ticket.
@@ -180,6 +181,10 @@ class JobStore:
         if not record:
             raise BatchNotFoundError(metadata={"batch_id": batch_id})
         return batch_of(tenant, cast("Record", record))
+
+    async def attend(self, tenant: Tenant, batch_id: BatchId | None, *, lasting: timedelta) -> None:
+        """Have what happens to the jobs of a batch, or of the tenant, logged and published for so long from now on."""
+        await self._attend(scripts.SERVER_CLOCK, tenant, batch_id or "", milliseconds(lasting))
 
     async def counts(self, tenant: Tenant) -> dict[JobState, int]:
         """Return how many jobs of a tenant stand in which state; states with none are left out."""

@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from core.events.event import StateChanged
-from core.events.feed import PAGE, Head, JobsSnapshot, TenantEvent
+from core.events.feed import Head, JobsSnapshot, TenantEvent
 from core.job import JobId, JobState, Progress
 from core.store.connection import translated
+from core.store.feeds import Attention, read_log
 from core.store.packing import instant, unpack, unpack_first, unpack_text
 from core.store.records import event_of
 
@@ -44,6 +45,11 @@ class TenantFeed:
         self._redis = redis
         self._tenant = tenant
         self._wanted = wanted
+        self._attention = Attention(store, tenant, None)
+
+    async def attend(self) -> None:
+        """See to it that for a while from now on what happens is logged and published."""
+        await self._attention.renew()
 
     async def head(self) -> Head:
         """Return the number of the tenant's newest event; another may always follow."""
@@ -74,9 +80,7 @@ class TenantFeed:
 
     async def events(self, *, after: int) -> list[TenantEvent]:
         """Return the next events after a sequence, in order. Whether a gap stands before them, the caller checks."""
-        with translated():
-            found = await self._redis.xrange(self._log, min=f"({after}-0", max="+", count=PAGE)
-        lines = [unpack(fields[b"e"]) for _, fields in cast("list[tuple[bytes, Record]]", found)]
+        lines = [unpack(line) for line in await read_log(self._redis, self._log, after)]
         told = await self._told([line for line in lines if len(line) != ACCEPTANCES])
         jobs = await self._accepted([line for line in lines if len(line) == ACCEPTANCES])
         events: list[TenantEvent] = []

@@ -9,7 +9,14 @@ from core.events.event import LogWritten, ProgressMade, StateChanged
 from core.events.feed import BatchEvent, BatchSnapshot, JobsSnapshot, Quiet, Snapshot, TenantEvent
 from segue.v1 import event_pb2, job_pb2, job_service_pb2
 from server.translate.enums import STATE_TO_PROTO
-from server.translate.jobs import batch_to_proto, duration_to_proto, job_to_proto, progress_to_proto, timestamp_to_proto
+from server.translate.jobs import (
+    batch_to_proto,
+    duration_to_proto,
+    fill_progress,
+    fill_timestamp,
+    job_to_proto,
+    timestamp_to_proto,
+)
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -22,14 +29,11 @@ def watched_to_proto(
     job_id: JobId, item: Snapshot | Event | Quiet, *, with_logs: bool = True
 ) -> job_service_pb2.WatchJobResponse:
     """Return what the domain's follower has told, as a message of the stream."""
-    message = job_service_pb2.WatchJobResponse(
-        job_id=job_id,
-        sequence=item.sequence,
-        event_time=timestamp_to_proto(datetime.now(UTC) if isinstance(item, Snapshot | Quiet) else item.time),
-    )
+    message = job_service_pb2.WatchJobResponse(job_id=job_id, sequence=item.sequence)
+    fill_timestamp(message.event_time, datetime.now(UTC) if isinstance(item, Snapshot | Quiet) else item.time)
     match item:
         case ProgressMade():
-            message.progress.CopyFrom(progress_to_proto(item.progress))
+            fill_progress(message.progress, item.progress)
         case LogWritten():
             message.log.text = item.text if with_logs else ""
             message.log.SetInParent()

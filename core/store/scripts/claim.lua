@@ -42,8 +42,8 @@ end
 local function start(tenant, id)
   local job = key('job', tenant, id)
   local attempt, batch = redis.call('HINCRBY', job, 'attempt', 1), redis.call('HGET', job, 'batch')
-  set_fraction(job, batch and key('batch', tenant, batch), '')
-  redis.call('HDEL', job, 'stage', 'message', 'position', 'error')
+  if batch then move_fraction(tenant, batch, redis.call('HGET', job, 'fraction'), 0) end
+  redis.call('HDEL', job, 'fraction', 'stage', 'message', 'position', 'error')
   redis.call('HSETNX', job, 'started', int(now))
   change(tenant, id, keep, now, 'started', {'worker', worker})
   return hold(tenant, id, attempt)

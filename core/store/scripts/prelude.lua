@@ -11,10 +11,11 @@
 --   $:control            channel "T/J" of jobs whose cancellation was asked for
 --   $:template:T:N       hash   a saved spec under the name N; $:templates:T is a zset of the names, all scores 0
 --   $:request:T:R        string "<digest> <job or batch id>" of request id R
---   $:batch:T:B          hash   the batch; n:<state> counts its jobs
+--   $:batch:T:B          hash   the batch; n:<state> counts its jobs; attended: until when its log is written, ms
 --   $:batchlog:T:B       stream which event of which job came when, ids <sequence of the batch>-0, field e (msgpack)
 --   $:batchevents:T:B    channel each of them as it is logged, with the event itself behind it
---   $:tenant:T           hash   sequence: how many changes of state and reports of progress the tenant's jobs have had
+--   $:tenant:T           hash   attended: until when its log is written, ms; sequence: how many changes of state and
+--                               reports of progress its jobs have had while it was
 --   $:tenantlog:T        stream which of which job came when, ids <that sequence>-0, field e (msgpack); the newest ones
 --   $:tenantevents:T     channel each of them as it is logged, with the event itself behind it; of acceptances nothing but
 --                               that there are some
@@ -126,10 +127,16 @@ local function append(tenant, id, keep, sequence, now, event)
   return packed
 end
 
+-- Whether somebody follows a batch or a tenant, or did so lately: nobody else needs its log (attend.lua, ADR 19).
+local function is_attended(record, now)
+  return tonumber(redis.call('HGET', record, 'attended') or '0') > now
+end
+
 -- Log and publish, under the batch's own sequence, that an event of one of its jobs has come. A batch of many jobs
 -- keeps ten times the events of a job, so that it can be followed as far back.
 local function tell_batch(tenant, batch, id, keep, now, sequence, packed)
   local hash = key('batch', tenant, batch)
+  if not is_attended(hash, now) then return end
   local number = redis.call('HINCRBY', hash, 'sequence', 1)
   local counts = redis.call('HMGET', hash, 'n:held', 'n:pending', 'n:started', 'n:processing', 'n:cancelling',
     'n:succeeded', 'n:failed', 'n:cancelled')
@@ -144,8 +151,10 @@ end
 -- Log and publish, under a sequence of the tenant, that an event of one of its jobs has come; owner and labels go with
 -- it for filters to look at. Bounded: it is for those who look on, while the job's own log is the truth.
 local function tell_tenant(tenant, id, keep, now, sequence, packed)
+  local record = key('tenant', tenant)
+  if not is_attended(record, now) then return end
   local owner, labels = unpack(redis.call('HMGET', key('job', tenant, id), 'owner', 'labels'))
-  local number = redis.call('HINCRBY', key('tenant', tenant), 'sequence', 1)
+  local number = redis.call('HINCRBY', record, 'sequence', 1)
   local line = cmsgpack.pack({number, now, id, sequence, owner or '', labels or ''})
   redis.call('XADD', key('tenantlog', tenant), 'MAXLEN', '~', keep * 10, int(number) .. '-0', 'e', line)
   redis.call('PUBLISH', key('tenantevents', tenant), line .. packed)
@@ -155,7 +164,9 @@ end
 -- than that is published. Whoever listens reads the jobs; whatever is told next bounds the log.
 -- accepted: flat ids and states.
 local function tell_acceptances(tenant, accepted, now)
-  local number = redis.call('HINCRBY', key('tenant', tenant), 'sequence', #accepted / 2)
+  local record = key('tenant', tenant)
+  if not is_attended(record, now) then return end
+  local number = redis.call('HINCRBY', record, 'sequence', #accepted / 2)
   redis.call('XADD', key('tenantlog', tenant), int(number) .. '-0', 'e', cmsgpack.pack({number, now, accepted}))
   redis.call('PUBLISH', key('tenantevents', tenant), '')
 end
@@ -172,18 +183,10 @@ local function publish_widely(tenant, id, batch, keep, now, sequence, packed)
   tell_tenant(tenant, id, keep, now, sequence, packed)
 end
 
-local function emit(tenant, id, batch, keep, now, event)
-  local sequence = redis.call('HINCRBY', key('job', tenant, id), 'sequence', 1)
-  local tell = event[1] == 'log' and publish or publish_widely
-  tell(tenant, id, batch, keep, now, sequence, append(tenant, id, keep, sequence, now, event))
-end
-
--- Note how far a job is: its batch keeps the sum of its jobs that have not ended. '' for no fraction.
-local function set_fraction(job, batch, fraction)
-  local before = redis.call('HGET', job, 'fraction')
-  if fraction == '' then redis.call('HDEL', job, 'fraction') else redis.call('HSET', job, 'fraction', fraction) end
-  local step = (tonumber(fraction) or 0) - tonumber(before or '0')
-  if batch and step ~= 0 then redis.call('HINCRBYFLOAT', batch, 'fraction', tostring(step)) end
+-- Note that a job of a batch is at another fraction than before: the batch has the sum of those that have not ended.
+local function move_fraction(tenant, batch, before, after)
+  local step = (tonumber(after) or 0) - (tonumber(before) or 0)
+  if step ~= 0 then redis.call('HINCRBYFLOAT', key('batch', tenant, batch), 'fraction', tostring(step)) end
 end
 
 -- Move a job of a batch from one count to another; the batch ends with the last of its jobs.

@@ -7,19 +7,39 @@
 -- returns {"ok"} | {"fenced"}
 local now, keep, tenant, id, attempt = clock(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local job = key('job', tenant, id)
-local current, before, state, batch = unpack(redis.call('HMGET', job, 'attempt', 'fraction', 'state', 'batch'))
+local current, state, batch, sequence, reached, waited =
+  unpack(redis.call('HMGET', job, 'attempt', 'state', 'batch', 'sequence', 'fraction', 'position'))
 if current ~= attempt or not redis.call('ZSCORE', key('leases'), tenant .. '/' .. id) then return {'fenced'} end
 
+-- One write for all that the record gets: this script runs more often than all others together.
+local number, updates, progress = tonumber(sequence), {}, nil
 if ARGV[6] ~= '' and state ~= 'cancelling' then
   local fraction, stage, message, position = unpack(cmsgpack.unpack(ARGV[6]))
   -- Within an attempt the fraction never falls, whatever order reports come in.
-  fraction = math.max(fraction, tonumber(before or '-1'))
-  redis.call('HSET', job, 'stage', stage, 'message', message)
-  if fraction >= 0 then set_fraction(job, batch and key('batch', tenant, batch), tostring(fraction)) end
-  if position >= 0 then redis.call('HSET', job, 'position', position) else redis.call('HDEL', job, 'position') end
-  emit(tenant, id, batch, keep, now, {'progress', fraction, stage, message, position})
+  fraction = math.max(fraction, tonumber(reached or '-1'))
+  progress = {'progress', fraction, stage, message, position}
+  updates = {'stage', stage, 'message', message}
+  if fraction >= 0 then
+    updates[5], updates[6] = 'fraction', tostring(fraction)
+    if batch then move_fraction(tenant, batch, reached, fraction) end
+  end
+  if position >= 0 then
+    updates[#updates + 1], updates[#updates + 2] = 'position', position
+  elseif waited then
+    redis.call('HDEL', job, 'position')
+  end
 end
-for i = 8, #ARGV do emit(tenant, id, batch, keep, now, {'log', ARGV[i]}) end
+local events = (progress and 1 or 0) + math.max(0, #ARGV - 7)
+if events > 0 then redis.call('HSET', job, 'sequence', int(number + events), unpack(updates)) end
+
+if progress then
+  number = number + 1
+  publish_widely(tenant, id, batch, keep, now, number, append(tenant, id, keep, number, now, progress))
+end
+for i = 8, #ARGV do
+  number = number + 1
+  publish(tenant, id, batch, keep, now, number, append(tenant, id, keep, number, now, {'log', ARGV[i]}))
+end
 -- The next attempt goes on where this one ended: each line is told once.
 if #ARGV > 7 then redis.call('HINCRBY', job, 'lines:' .. ARGV[7], #ARGV - 7) end
 return {'ok'}

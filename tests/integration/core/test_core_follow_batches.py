@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tests.integration.core.engine import Clock, Engine
 
 SECOND = timedelta(seconds=1)
+HOUR = timedelta(hours=1)
 
 
 async def batch_of(engine: Engine, count: int) -> BatchId:
@@ -39,10 +40,26 @@ def follow(
     return jobs.follow_batch(DEFAULT_TENANT, batch_id, after=after, heartbeat=heartbeat)
 
 
-async def collect(jobs: Jobs, batch_id: BatchId, *, after: int = 0) -> list[BatchSnapshot | BatchEvent]:
-    """Follow a batch to its end."""
+async def collect(
+    jobs: Jobs, batch_id: BatchId, *, after: int = 0, begun: asyncio.Event | None = None
+) -> list[BatchSnapshot | BatchEvent]:
+    """Follow a batch to its end; set *begun* with the first word."""
+    found = []
     async with aclosing(follow(jobs, batch_id, after=after)) as items:
-        return [item async for item in items if isinstance(item, BatchSnapshot | BatchEvent)]
+        async for item in items:
+            if begun is not None:
+                begun.set()
+            if isinstance(item, BatchSnapshot | BatchEvent):
+                found.append(item)
+    return found
+
+
+async def followed(jobs: Jobs, batch_id: BatchId) -> asyncio.Task[list[BatchSnapshot | BatchEvent]]:
+    """Begin to follow a batch to its end, and return when the snapshot is there."""
+    begun = asyncio.Event()
+    following = asyncio.create_task(collect(jobs, batch_id, begun=begun))
+    await asyncio.wait_for(begun.wait(), 5)
+    return following
 
 
 async def is_followed(engine: Engine, batch_id: BatchId) -> bool:
@@ -59,14 +76,19 @@ async def lead(engine: Engine, outcome: Outcome = Outcome.SUCCEEDED) -> Job:
     return job
 
 
+async def attend(engine: Engine, batch_id: BatchId) -> int:
+    """Have the batch's log written, as its first watcher does, and return where it then stands."""
+    await engine.store.attend(DEFAULT_TENANT, batch_id, lasting=HOUR)
+    return (await engine.store.get_batch(DEFAULT_TENANT, batch_id)).sequence
+
+
 def assert_gap_free(items: list[BatchSnapshot | BatchEvent]) -> None:
     assert all(before.sequence + 1 == after.sequence for before, after in pairwise(items))
 
 
 async def test_who_follows_a_batch_sees_every_event_of_every_job_and_the_aggregate(jobs: Jobs, engine: Engine) -> None:
     batch_id = await batch_of(engine, 3)
-    following = asyncio.create_task(collect(jobs, batch_id))
-    await eventually(lambda: is_followed(engine, batch_id))
+    following = await followed(jobs, batch_id)
 
     led = [await lead(engine) for _ in range(3)]
 
@@ -91,14 +113,13 @@ async def test_who_follows_a_batch_sees_every_event_of_every_job_and_the_aggrega
 
 async def test_what_was_missed_is_read_from_the_logs_as_it_was_told(jobs: Jobs, engine: Engine) -> None:
     batch_id = await batch_of(engine, 3)
-    following = asyncio.create_task(collect(jobs, batch_id))
-    await eventually(lambda: is_followed(engine, batch_id))
+    following = await followed(jobs, batch_id)
     for _ in range(3):
         await lead(engine)
     told = await following
 
     live = {event.sequence: event for event in told[1:]}
-    for after in (1, 2, 7, 15):
+    for after in range(told[0].sequence, told[-1].sequence, 5):
         items = await collect(jobs, batch_id, after=after)
         assert [item.sequence for item in items] == list(range(after + 1, told[-1].sequence + 1))
         assert all(live.get(item.sequence, item) == item for item in items)
@@ -119,10 +140,11 @@ async def test_an_ended_batch_is_a_snapshot(jobs: Jobs, engine: Engine) -> None:
 
 async def test_a_retry_opens_an_ended_batch_again(jobs: Jobs, engine: Engine) -> None:
     batch_id = await batch_of(engine, 2)
+    begun = await attend(engine, batch_id)
     await lead(engine)
     failed = await lead(engine, Outcome.FAILED)
     await engine.retry(failed)
-    following = asyncio.create_task(collect(jobs, batch_id, after=1))
+    following = asyncio.create_task(collect(jobs, batch_id, after=begun))
     await eventually(lambda: is_followed(engine, batch_id))
 
     await lead(engine)
@@ -139,8 +161,7 @@ async def test_a_retry_opens_an_ended_batch_again(jobs: Jobs, engine: Engine) ->
 
 async def test_cancelling_a_whole_batch_is_told_job_by_job(jobs: Jobs, engine: Engine) -> None:
     batch_id = await batch_of(engine, 1000)
-    following = asyncio.create_task(collect(jobs, batch_id))
-    await eventually(lambda: is_followed(engine, batch_id))
+    following = await followed(jobs, batch_id)
 
     await jobs.cancel_batch(DEFAULT_TENANT, batch_id)
 
@@ -153,13 +174,14 @@ async def test_cancelling_a_whole_batch_is_told_job_by_job(jobs: Jobs, engine: E
 
 async def test_a_job_that_is_gone_leaves_its_place_in_the_history(jobs: Jobs, engine: Engine) -> None:
     batch_id = await batch_of(engine, 2)
+    begun = await attend(engine, batch_id)
     gone = await lead(engine)
     await lead(engine)
     await engine.control.delete(gone.tenant, gone.id)
 
-    items = await collect(jobs, batch_id, after=1)
+    items = await collect(jobs, batch_id, after=begun)
 
-    assert [item.sequence for item in items] == list(range(2, 12))
+    assert [item.sequence for item in items] == list(range(begun + 1, begun + 11))
     assert {item.job_id for item in items if isinstance(item, BatchEvent) and item.event is None} == {gone.id}
     assert any(isinstance(item, BatchEvent) and isinstance(item.event, LogWritten) for item in items)
 
@@ -195,15 +217,50 @@ async def test_who_comes_back_too_late_gets_a_snapshot_of_the_batch(
 ) -> None:
     engine = engine_with(events=10)  # a batch keeps ten times as many
     batch_id = await batch_of(engine, 1)
+    begun = await attend(engine, batch_id)
     job = await engine.claim()
     assert job is not None
     await engine.log(job, *["line"] * 500)
 
-    async with aclosing(follow(jobs, batch_id, after=2)) as items:
+    async with aclosing(follow(jobs, batch_id, after=begun + 1)) as items:
         item = await anext(items)
 
     assert isinstance(item, BatchSnapshot)
-    assert (item.history_truncated, item.sequence) == (True, 502)
+    assert (item.history_truncated, item.sequence) == (True, begun + 501)
+
+
+async def test_who_comes_back_when_nobody_has_followed_for_long_gets_a_snapshot(
+    jobs: Jobs, engine: Engine, clock: Clock
+) -> None:
+    batch_id = await batch_of(engine, 2)
+    left = await attend(engine, batch_id)
+    clock.advance(HOUR)
+    await lead(engine)
+
+    async with aclosing(follow(jobs, batch_id, after=left)) as items:
+        snapshot = await anext(items)
+        await lead(engine)
+        rest = [item async for item in items if isinstance(item, BatchSnapshot | BatchEvent)]
+
+    assert isinstance(snapshot, BatchSnapshot)
+    assert snapshot.history_truncated
+    assert snapshot.sequence > left
+    assert snapshot.batch.state_counts[JobState.SUCCEEDED] == 1
+    assert_gap_free([snapshot, *rest])
+    assert rest[-1].is_final
+
+
+async def test_a_batch_that_nobody_follows_has_no_log(jobs: Jobs, engine: Engine) -> None:
+    batch_id = await batch_of(engine, 2)
+    log = engine.store.keys.batch_log(DEFAULT_TENANT, batch_id)
+    await lead(engine)
+    assert not await engine.redis.exists(log)
+
+    following = await followed(jobs, batch_id)
+    await lead(engine)
+
+    events = (await following)[1:]
+    assert await engine.redis.xlen(log) == len(events) == 5
 
 
 async def test_watchers_of_a_batch_who_race_its_writers_lose_nothing(jobs: Jobs, engine: Engine) -> None:
@@ -217,6 +274,8 @@ async def test_watchers_of_a_batch_who_race_its_writers_lose_nothing(jobs: Jobs,
         await engine.redis.client_kill_filter(_type="pubsub")
 
     await working
-    for items in await asyncio.gather(*followings):
+    whole = await asyncio.gather(*followings)
+    for items in whole:
         assert_gap_free(items)
-        assert items[-1].sequence == 1 + 20 * 5
+        assert items[-1].sequence == whole[0][-1].sequence
+        assert items[-1].is_final

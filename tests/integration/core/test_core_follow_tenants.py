@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
     from core.job import Job
     from core.jobs import Jobs
-    from tests.integration.core.engine import Engine
+    from tests.integration.core.engine import Clock, Engine
 
 SECOND = timedelta(seconds=1)
+HOUR = timedelta(hours=1)
 Item = JobsSnapshot | TenantEvent | Quiet
 
 
@@ -72,6 +73,12 @@ async def listens(engine: Engine) -> bool:
     return int(count) > 0
 
 
+async def attend(engine: Engine) -> int:
+    """Have the tenant's log written, as its first watcher does, and return where it then stands."""
+    await engine.store.attend(DEFAULT_TENANT, None, lasting=HOUR)
+    return int(await engine.redis.hget(engine.store.keys.tenant(DEFAULT_TENANT), "sequence") or 0)
+
+
 LIFE = [JobState.PENDING, JobState.STARTED, 0.5, JobState.SUCCEEDED]
 
 
@@ -82,9 +89,9 @@ async def test_all_jobs_of_a_tenant_are_told_from_acceptance_to_end_but_no_lines
         await lead(engine)
         events = await take(items, 4)
 
-    assert first == JobsSnapshot(0, [])
+    assert first == JobsSnapshot(1, [])
     assert [told(event) for event in events] == LIFE
-    assert [event.sequence for event in events] == [1, 2, 3, 4]
+    assert [event.sequence for event in events] == [2, 3, 4, 5]
     assert [event.event.sequence for event in events if event.event] == [1, 2, 3, 6]
     assert {(event.job_id, event.owner, event.labels["a"]) for event in events} == {(job.id, "o", "b")}
     accepted = events[0].event
@@ -94,16 +101,36 @@ async def test_all_jobs_of_a_tenant_are_told_from_acceptance_to_end_but_no_lines
 
 
 async def test_what_was_missed_is_read_from_the_log(jobs: Jobs, engine: Engine) -> None:
+    begun = await attend(engine)
     for _ in range(3):
         await engine.submit()
     for _ in range(3):
         await lead(engine)
 
-    async with aclosing(follow(jobs, after=1)) as items:
+    async with aclosing(follow(jobs, after=begun + 1)) as items:
         events = await take(items, 11)
 
-    assert [event.sequence for event in events] == list(range(2, 13))
+    assert [event.sequence for event in events] == list(range(begun + 2, begun + 13))
     assert [told(event) for event in events] == LIFE[:1] * 2 + LIFE[1:] * 3
+
+
+async def test_a_tenant_whom_nobody_follows_has_no_log(jobs: Jobs, engine: Engine, clock: Clock) -> None:
+    log = engine.store.keys.tenant_log(DEFAULT_TENANT)
+    await engine.submit()
+    assert not await engine.redis.exists(log)
+    left = await attend(engine)
+    await lead(engine)
+    assert await engine.redis.xlen(log) == 3
+    clock.advance(HOUR)
+    await engine.submit()
+    assert await engine.redis.xlen(log) == 3
+
+    async with aclosing(follow(jobs, after=left)) as items:
+        snapshot = await anext(items)
+
+    assert isinstance(snapshot, JobsSnapshot)
+    assert (snapshot.history_truncated, len(snapshot.jobs)) == (True, 2)
+    assert snapshot.sequence > left + 3
 
 
 async def test_a_snapshot_shows_the_newest_jobs_and_what_follows_is_told(jobs: Jobs, engine: Engine) -> None:
@@ -117,24 +144,23 @@ async def test_a_snapshot_shows_the_newest_jobs_and_what_follows_is_told(jobs: J
 
     assert isinstance(first, JobsSnapshot)
     assert [job.id for job in first.jobs] == [submitted[number].id for number in (5, 3, 1)]
-    assert first.sequence == 6
-    assert (event.sequence, event.job_id, told(event)) == (8, submitted[1].id, JobState.CANCELLED)
+    assert (event.sequence, event.job_id, told(event)) == (first.sequence + 2, submitted[1].id, JobState.CANCELLED)
 
 
 async def test_labels_sift_live_and_missed_events_alike(jobs: Jobs, engine: Engine) -> None:
     async with aclosing(follow(jobs, labels={"env": "prod", "team": "a"})) as items:
-        await anext(items)
+        begun = (await anext(items)).sequence
         await eventually(lambda: listens(engine))
         await engine.submit(labels={"env": "prod"})
         wanted = await engine.submit(labels={"env": "prod", "team": "a", "more": "x"})
         await engine.submit(labels={"env": "prod", "team": "b"})
         live = await take(items, 1)
 
-    async with aclosing(follow(jobs, labels={"env": "prod", "team": "a"}, after=1)) as items:
+    async with aclosing(follow(jobs, labels={"env": "prod", "team": "a"}, after=begun)) as items:
         missed = await take(items, 1)
 
     assert [event.job_id for event in [*live, *missed]] == [wanted.id] * 2
-    assert live[0].sequence == missed[0].sequence == 2
+    assert live[0].sequence == missed[0].sequence == begun + 2
 
 
 async def test_a_watcher_of_few_among_many_hears_how_far_it_is(jobs: Jobs, engine: Engine) -> None:
@@ -159,25 +185,26 @@ async def test_a_batch_is_told_job_by_job(jobs: Jobs, engine: Engine) -> None:
 
 async def test_other_tenants_are_not_heard(jobs: Jobs, engine: Engine) -> None:
     async with aclosing(follow(jobs)) as items:
-        await anext(items)
+        begun = (await anext(items)).sequence
         await engine.submit("other")
         own = await engine.submit()
         (event,) = await take(items, 1)
 
-    assert (event.job_id, event.sequence) == (own.id, 1)
+    assert (event.job_id, event.sequence) == (own.id, begun + 1)
 
 
 async def test_the_log_is_bounded_and_who_comes_too_late_gets_a_snapshot(
     jobs: Jobs, engine_with: Callable[..., Engine]
 ) -> None:
     engine = engine_with(events=10)  # ten times as many are kept, and what a node of the stream holds beyond
+    begun = await attend(engine)
     job = await engine.started()
     for number in range(500):
         await engine.attempts.report(key_of(job), Progress(fraction=number / 1000), [])
 
-    async with aclosing(follow(jobs, after=2)) as items:
+    async with aclosing(follow(jobs, after=begun + 1)) as items:
         item = await anext(items)
 
     assert isinstance(item, JobsSnapshot)
-    assert (item.history_truncated, item.sequence) == (True, 502)
+    assert (item.history_truncated, item.sequence) == (True, begun + 502)
     assert await engine.redis.xlen(engine.store.keys.tenant_log(DEFAULT_TENANT)) < 250

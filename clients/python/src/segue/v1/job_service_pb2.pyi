@@ -1071,7 +1071,7 @@ class WatchBatchResponse(_message.Message):
     batch_id: _builtins.str
     """The id of the batch."""
     sequence: _builtins.int
-    """Its number in the batch's own sequence, from 1, without gaps but for those that omitted_count counts. Of a snapshot,
+    """Its number in the batch's own sequence, without gaps but for those that omitted_count counts. Of a snapshot,
     a heartbeat and a draining: the newest one sent before it.
     """
     omitted_count: _builtins.int

@@ -266,7 +266,8 @@ class JobServiceServicer:
     def WatchBatch(self, request, context):
         """Streams the events of all jobs of a batch under one sequence, with the aggregate after each: a snapshot with all
         jobs first, or with after_sequence the missed events; ends with OK right after the event with which the last job
-        has ended.
+        has ended. Its log is written while somebody watches, and for an hour after: who comes back later than that gets a
+        snapshot with history_truncated.
 
         Errors: as WatchJob; NOT_FOUND / BATCH_NOT_FOUND: there is no such batch.
         """
@@ -277,7 +278,7 @@ class JobServiceServicer:
     def WatchJobs(self, request, context):
         """Streams what happens to the jobs of the caller's tenant that a filter finds, under one sequence of the tenant, from
         a bounded log: made for dashboards. A snapshot with the newest jobs first, or with after_sequence the missed events;
-        it has no end of its own. Logs of models are not in it.
+        it has no end of its own. Logs of models are not in it. Its log is written as that of WatchBatch is.
 
         Errors: INVALID_ARGUMENT: mend the named fields. UNAVAILABLE / DRAINING: open it again elsewhere, after the last
         sequence.

@@ -121,14 +121,15 @@ class JobServiceStub:
     WatchBatch: _grpc.UnaryStreamMultiCallable[_job_service_pb2.WatchBatchRequest, _job_service_pb2.WatchBatchResponse]
     """Streams the events of all jobs of a batch under one sequence, with the aggregate after each: a snapshot with all
     jobs first, or with after_sequence the missed events; ends with OK right after the event with which the last job
-    has ended.
+    has ended. Its log is written while somebody watches, and for an hour after: who comes back later than that gets a
+    snapshot with history_truncated.
 
     Errors: as WatchJob; NOT_FOUND / BATCH_NOT_FOUND: there is no such batch.
     """
     WatchJobs: _grpc.UnaryStreamMultiCallable[_job_service_pb2.WatchJobsRequest, _job_service_pb2.WatchJobsResponse]
     """Streams what happens to the jobs of the caller's tenant that a filter finds, under one sequence of the tenant, from
     a bounded log: made for dashboards. A snapshot with the newest jobs first, or with after_sequence the missed events;
-    it has no end of its own. Logs of models are not in it.
+    it has no end of its own. Logs of models are not in it. Its log is written as that of WatchBatch is.
 
     Errors: INVALID_ARGUMENT: mend the named fields. UNAVAILABLE / DRAINING: open it again elsewhere, after the last
     sequence.
@@ -232,14 +233,15 @@ class JobServiceAsyncStub(JobServiceStub):
     WatchBatch: _aio.UnaryStreamMultiCallable[_job_service_pb2.WatchBatchRequest, _job_service_pb2.WatchBatchResponse]  # type: ignore[assignment]
     """Streams the events of all jobs of a batch under one sequence, with the aggregate after each: a snapshot with all
     jobs first, or with after_sequence the missed events; ends with OK right after the event with which the last job
-    has ended.
+    has ended. Its log is written while somebody watches, and for an hour after: who comes back later than that gets a
+    snapshot with history_truncated.
 
     Errors: as WatchJob; NOT_FOUND / BATCH_NOT_FOUND: there is no such batch.
     """
     WatchJobs: _aio.UnaryStreamMultiCallable[_job_service_pb2.WatchJobsRequest, _job_service_pb2.WatchJobsResponse]  # type: ignore[assignment]
     """Streams what happens to the jobs of the caller's tenant that a filter finds, under one sequence of the tenant, from
     a bounded log: made for dashboards. A snapshot with the newest jobs first, or with after_sequence the missed events;
-    it has no end of its own. Logs of models are not in it.
+    it has no end of its own. Logs of models are not in it. Its log is written as that of WatchBatch is.
 
     Errors: INVALID_ARGUMENT: mend the named fields. UNAVAILABLE / DRAINING: open it again elsewhere, after the last
     sequence.
@@ -424,7 +426,8 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_job_service_pb2.WatchBatchResponse], _abc.AsyncIterator[_job_service_pb2.WatchBatchResponse]]:
         """Streams the events of all jobs of a batch under one sequence, with the aggregate after each: a snapshot with all
         jobs first, or with after_sequence the missed events; ends with OK right after the event with which the last job
-        has ended.
+        has ended. Its log is written while somebody watches, and for an hour after: who comes back later than that gets a
+        snapshot with history_truncated.
 
         Errors: as WatchJob; NOT_FOUND / BATCH_NOT_FOUND: there is no such batch.
         """
@@ -437,7 +440,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_job_service_pb2.WatchJobsResponse], _abc.AsyncIterator[_job_service_pb2.WatchJobsResponse]]:
         """Streams what happens to the jobs of the caller's tenant that a filter finds, under one sequence of the tenant, from
         a bounded log: made for dashboards. A snapshot with the newest jobs first, or with after_sequence the missed events;
-        it has no end of its own. Logs of models are not in it.
+        it has no end of its own. Logs of models are not in it. Its log is written as that of WatchBatch is.
 
         Errors: INVALID_ARGUMENT: mend the named fields. UNAVAILABLE / DRAINING: open it again elsewhere, after the last
         sequence.
