@@ -15,7 +15,7 @@ from server.statuses import status_of
 from server.telling import BatchTeller, JobsTeller, JobTeller
 from server.templating import filled, filled_batch
 from server.tenants import current_tenant
-from server.translate.jobs import batch_to_proto, job_to_proto
+from server.translate.jobs import batch_to_proto, fill_job, job_to_proto
 from server.translate.page_tokens import page_token_from_proto, page_token_to_proto
 from server.translate.requests import (
     digest_of,
@@ -93,12 +93,14 @@ class JobServicer(JobServiceServicer):
         except AwaitedJobNotFoundError:
             refused = await check_awaited_of_batch(self._jobs, whole, refused)
             submitted = await self._accepted(request, whole, refused)
-        return pb.BatchSubmitResponse(
+        response = pb.BatchSubmitResponse(
             batch=batch_to_proto(submitted.batch),
-            jobs=(job_to_proto(job, with_spec=False) for job in submitted.jobs),
             failures={index: status_of(error, size=FAILURE_BYTES) for index, error in refused.items()},
             deduplicated=submitted.deduplicated,
         )
+        for job in submitted.jobs:
+            fill_job(response.jobs.add(), job, with_spec=False)
+        return response
 
     async def GetJob(self, request: pb.GetJobRequest, context: Context) -> pb.GetJobResponse:
         """Return a job as it stands."""
@@ -115,9 +117,10 @@ class JobServicer(JobServiceServicer):
             before=page_token_from_proto(request),
             with_specs=request.include_spec,
         )
-        return pb.ListJobsResponse(
-            jobs=map(job_to_proto, listed.jobs), next_page_token=page_token_to_proto(request, listed.next_before)
-        )
+        response = pb.ListJobsResponse(next_page_token=page_token_to_proto(request, listed.next_before))
+        for job in listed.jobs:
+            fill_job(response.jobs.add(), job, with_spec=request.include_spec)
+        return response
 
     async def WaitJob(self, request: pb.WaitJobRequest, context: Context) -> pb.WaitJobResponse:
         """Return a job when it has ended, or as it stands after a while."""

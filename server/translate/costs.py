@@ -26,7 +26,15 @@ _SOME_LENGTH: Final = timedelta(seconds=5)
 
 def money_to_proto(micros: int) -> job_pb2.Money:
     """Return an amount of USD."""
-    return job_pb2.Money(currency_code="USD", micros=micros)
+    money = job_pb2.Money()
+    fill_money(money, micros)
+    return money
+
+
+def fill_money(money: job_pb2.Money, micros: int) -> None:
+    """Set an amount of USD in place."""
+    money.currency_code = "USD"
+    money.micros = micros
 
 
 def estimated_cost_of(spec: spec_pb2.JobSpec) -> int | None:

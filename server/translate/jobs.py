@@ -9,7 +9,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from segue.v1 import job_pb2
-from server.translate.costs import money_to_proto
+from server.translate.costs import fill_money, money_to_proto
 from server.translate.enums import (
     ATTEMPT_OUTCOME_TO_PROTO,
     CANCEL_OUTCOME_TO_PROTO,
@@ -31,46 +31,72 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 def job_to_proto(job: Job, *, position: QueuePosition | None = None, with_spec: bool = True) -> job_pb2.Job:
     """Return a job, without its spec where the domain's job has none or the caller wants none."""
-    message = job_pb2.Job(
-        id=job.id,
-        owner=job.owner,
-        batch_id=job.batch_id or "",
-        kind=KIND_TO_PROTO[job.kind],
-        priority=job.priority,
-        state=STATE_TO_PROTO[job.state],
-        attempt=job.tries,
-        max_attempts=job.max_attempts,
-        error=error_to_proto(job.error) if job.error else None,
-        generations=map(generation_to_proto, job.generations),
-        attempts=map(attempt_to_proto, job.attempts),
-        queue_position=position.ahead if position else None,
-        estimated_wait=duration_to_proto(position.estimated_wait) if position and position.estimated_wait else None,
-        time_limit=duration_to_proto(job.time_limit),
-        retention=duration_to_proto(job.retention),
-        on_unknown_submission=UNKNOWN_SUBMISSION_TO_PROTO[job.on_unknown_submission],
-        request_id=job.request_id,
-        create_time=timestamp_to_proto(job.create_time),
-        start_time=_timestamp(job.start_time),
-        end_time=_timestamp(job.end_time),
-        expire_time=_timestamp(job.expire_time),
-        next_attempt_time=_timestamp(job.next_attempt_time),
-        schedule_time=_timestamp(job.schedule_time),
-        start_deadline=_timestamp(job.start_deadline),
-        sequence=job.sequence,
-        awaited_job_count=job.awaited_job_count,
-        template_id=job.template_id,
-        estimated_duration=duration_to_proto(job.estimated_duration) if job.estimated_duration is not None else None,
-        estimated_cost=money_to_proto(job.estimated_cost) if job.estimated_cost is not None else None,
-    )
-    fill_progress(message.progress, job.progress)
-    # One by one: the constructor, too, takes them through a Python loop, and looks at more than it has to.
-    for name, value in job.labels.items():
-        message.labels[name] = value
+    message = job_pb2.Job()
+    fill_job(message, job, with_spec=with_spec)
+    if position:
+        message.queue_position = position.ahead
+        if position.estimated_wait:
+            fill_duration(message.estimated_wait, position.estimated_wait)
+    return message
+
+
+def fill_job(message: job_pb2.Job, job: Job, *, with_spec: bool) -> None:
+    """Set a job in place. Field by field, and only what there is: lists and batches make a thousand."""
+    _fill_order(message, job)
+    _fill_course(message, job)
     if job.spec is not None and with_spec:
         message.spec.ParseFromString(job.spec)
     if job.result is not None:
         message.result.ParseFromString(job.result)
-    return message
+
+
+def _fill_order(message: job_pb2.Job, job: Job) -> None:
+    """Set what was asked for."""
+    message.id = job.id
+    message.kind = KIND_TO_PROTO[job.kind]
+    message.priority = job.priority
+    message.owner = job.owner
+    message.batch_id = job.batch_id or ""
+    message.request_id = job.request_id
+    message.template_id = job.template_id
+    for name, value in job.labels.items():
+        message.labels[name] = value
+    message.max_attempts = job.max_attempts
+    message.on_unknown_submission = UNKNOWN_SUBMISSION_TO_PROTO[job.on_unknown_submission]
+    fill_duration(message.time_limit, job.time_limit)
+    fill_duration(message.retention, job.retention)
+    fill_timestamp(message.create_time, job.create_time)
+    if job.schedule_time:
+        fill_timestamp(message.schedule_time, job.schedule_time)
+    if job.start_deadline:
+        fill_timestamp(message.start_deadline, job.start_deadline)
+    if job.estimated_duration is not None:
+        fill_duration(message.estimated_duration, job.estimated_duration)
+    if job.estimated_cost is not None:
+        fill_money(message.estimated_cost, job.estimated_cost)
+
+
+def _fill_course(message: job_pb2.Job, job: Job) -> None:
+    """Set what has become of it."""
+    message.state = STATE_TO_PROTO[job.state]
+    message.sequence = job.sequence
+    message.attempt = job.tries
+    message.awaited_job_count = job.awaited_job_count
+    fill_progress(message.progress, job.progress)
+    if job.generations:
+        message.generations.extend(map(generation_to_proto, job.generations))
+    if job.attempts:
+        message.attempts.extend(map(attempt_to_proto, job.attempts))
+    if job.error:
+        message.error.CopyFrom(error_to_proto(job.error))
+    if job.start_time:
+        fill_timestamp(message.start_time, job.start_time)
+    if job.next_attempt_time:
+        fill_timestamp(message.next_attempt_time, job.next_attempt_time)
+    if job.end_time:
+        fill_timestamp(message.end_time, job.end_time)
+    if job.expire_time:
+        fill_timestamp(message.expire_time, job.expire_time)
 
 
 def fill_progress(message: job_pb2.Progress, progress: Progress) -> None:
@@ -153,7 +179,15 @@ def fill_timestamp(timestamp: Timestamp, when: datetime) -> None:
 
 def duration_to_proto(duration: timedelta) -> Duration:
     """Return a length of time, which must not be negative."""
-    return Duration(seconds=duration.days * 86_400 + duration.seconds, nanos=duration.microseconds * 1000)
+    message = Duration()
+    fill_duration(message, duration)
+    return message
+
+
+def fill_duration(message: Duration, duration: timedelta) -> None:
+    """Set a length of time, which must not be negative, in place."""
+    message.seconds = duration.days * 86_400 + duration.seconds
+    message.nanos = duration.microseconds * 1000
 
 
 def _timestamp(when: datetime | None) -> Timestamp | None:

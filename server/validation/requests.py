@@ -62,11 +62,11 @@ def check_batch_submit(request: pb.BatchSubmitRequest, settings: Settings) -> di
     if not 1 <= len(request.jobs) <= BATCH_JOBS:
         found.add("jobs", f"must be 1 to {BATCH_JOBS} jobs; are {len(request.jobs)}")
         found.raise_if_any()
-    indexes = {job.owner for job in request.jobs} | {label for job in request.jobs for label in job.labels.items()}
-    if len(indexes) > BATCH_INDEXES:
-        found.add(
-            "jobs", f"must have at most {BATCH_INDEXES} different owners and labels together; have {len(indexes)}"
-        )
+    owners = {job.owner for job in request.jobs}
+    # By their names: items() of a message's map goes through a Python loop, three times as slowly.
+    labels = {(name, job.labels[name]) for job in request.jobs for name in job.labels}
+    if (indexes := len(owners) + len(labels)) > BATCH_INDEXES:
+        found.add("jobs", f"must have at most {BATCH_INDEXES} different owners and labels together; have {indexes}")
     items = Findings()
     refused: dict[int, SegueError] = {}
     for index, job in enumerate(request.jobs):
