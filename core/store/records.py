@@ -44,11 +44,11 @@ def record_of(job_id: JobId, batch_id: BatchId | None, submission: Submission) -
         *("id", job_id),
         *("kind", submission.kind),
         *("state", initial_state(submission)),
-        *("priority", submission.priority),
-        *("sequence", 1),
-        *("max_attempts", submission.max_attempts),
-        *("time_limit", milliseconds(submission.time_limit)),
-        *("retention", milliseconds(submission.retention)),
+        *("priority", str(submission.priority)),
+        *("sequence", "1"),
+        *("max_attempts", str(submission.max_attempts)),
+        *("time_limit", str(milliseconds(submission.time_limit))),
+        *("retention", str(milliseconds(submission.retention))),
         *("unknown", submission.on_unknown_submission),
     ]
     if submission.schedule_time:
@@ -68,7 +68,7 @@ def record_of(job_id: JobId, batch_id: BatchId | None, submission: Submission) -
     if submission.template_id:
         record += ("template", submission.template_id)
     if submission.estimated_cost is not None:
-        record += ("cost", submission.estimated_cost)
+        record += ("cost", str(submission.estimated_cost))
     return record
 
 

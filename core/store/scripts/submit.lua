@@ -49,7 +49,8 @@ end
 
 if request ~= '' then redis.call('SET', key('request', tenant, request), digest .. ' ' .. made) end
 
--- Sorted sets that many jobs of a batch go into are written once for all of them.
+-- Sorted sets that many jobs of a batch go into are written once for all of them. Scores, and the numbers of a record,
+-- are strings: redis.call would print each number with 17 digits.
 local indexed, counts, places, accepted, pending, time = {}, {}, {}, {}, 0, int(now)
 for i = 10, #ARGV do
   local id, kind, state, priority, owner, labels, spec, record, schedule, wait =
@@ -69,10 +70,10 @@ for i = 10, #ARGV do
   for _, index in ipairs(indexes(tenant, kind, state, owner, batch, labels)) do
     local entries = indexed[index]
     if entries then
-      entries[#entries + 1] = 0
+      entries[#entries + 1] = '0'
       entries[#entries + 1] = id
     else
-      indexed[index] = {0, id}
+      indexed[index] = {'0', id}
     end
   end
   counts[state] = (counts[state] or 0) + 1
