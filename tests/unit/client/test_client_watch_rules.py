@@ -51,6 +51,18 @@ def test_a_watch_waits_longer_the_more_often_it_fails() -> None:
     assert max(waits) <= 5
 
 
+def test_with_several_addresses_a_watch_waits_longer_by_rounds_over_all_of_them() -> None:
+    waits = []
+    for _ in range(60):
+        one = JobWatch("job", after_sequence=0, settings=settings("a:1,b:1,c:1"), timeout=None)
+        for _ in range(6):
+            one.open()
+            one.failed(failure(grpc.StatusCode.UNAVAILABLE))
+        waits.append(one.delay)
+
+    assert 0.2 < max(waits) <= 0.4
+
+
 def test_a_watch_never_gives_up_on_a_server_that_is_away() -> None:
     one = watch()
     for _ in range(1000):

@@ -37,7 +37,7 @@ _CHANNEL_OPTIONS: Final[tuple[tuple[str, str | int], ...]] = (
     ("grpc.http2.max_pings_without_data", 0),
     # the channel must be ready again about as soon as the client's own backoff is over
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 2_000),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
     ("grpc.min_reconnect_backoff_ms", 5_000),  # in fact the time limit of one attempt to connect
     # channels with equal options would share a connection, and unary calls would queue behind watches
     ("grpc.use_local_subchannel_pool", 1),

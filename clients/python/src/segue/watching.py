@@ -234,7 +234,9 @@ class Watch(ABC, Generic[MessageT]):
 
     def _again(self, cause: str, retry_after: timedelta | None = None) -> None:
         self._failures += 1
-        self._delay = self._settings.retry.delay(self._failures, retry_after)
+        # By rounds over all addresses: that one has failed says nothing of the next.
+        rounds = -(-self._failures // len(self._settings.addresses))
+        self._delay = self._settings.retry.delay(rounds, retry_after)
         self._note(cause)
 
     def _note(self, cause: str) -> None:
