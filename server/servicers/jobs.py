@@ -82,7 +82,9 @@ class JobServicer(JobServiceServicer):
         except AwaitedJobNotFoundError:
             await check_awaited(self._jobs, whole)
             raise
-        return pb.SubmitJobResponse(job=job_to_proto(submitted.job), deduplicated=submitted.deduplicated)
+        response = pb.SubmitJobResponse(deduplicated=submitted.deduplicated)
+        fill_job(response.job, submitted.job, with_spec=True)
+        return response
 
     async def BatchSubmit(self, request: pb.BatchSubmitRequest, context: Context) -> pb.BatchSubmitResponse:
         """Accept jobs together."""
