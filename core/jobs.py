@@ -19,7 +19,7 @@ from core.store.records import new_job
 from core.store.tenant_feed import TenantFeed
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
     from datetime import timedelta
 
     from redis.asyncio import Redis
@@ -258,7 +258,13 @@ class Jobs:
         return await self._control.pauses(tenant)
 
     def follow(
-        self, tenant: Tenant, job_id: JobId, *, after: int, heartbeat: timedelta
+        self,
+        tenant: Tenant,
+        job_id: JobId,
+        *,
+        after: int,
+        heartbeat: timedelta,
+        prepare: Callable[[Event], object] | None = None,
     ) -> AsyncGenerator[Snapshot | Event | Thinned[Event] | Quiet, None]:
         """Yield what happens to a job after a sequence; see core.events.follow.
 
@@ -267,7 +273,7 @@ class Jobs:
             DrainingError: this process is about to stop; follow on elsewhere.
         """
         feed = JobFeed(self._store, self._redis, tenant, job_id)
-        return follow(self._hub, feed, after=after, heartbeat=heartbeat)
+        return follow(self._hub, feed, after=after, heartbeat=heartbeat, prepare=prepare)
 
     def follow_jobs(
         self, tenant: Tenant, *, owner: str, labels: Mapping[str, str], after: int, heartbeat: timedelta
@@ -285,7 +291,13 @@ class Jobs:
         return sifted(following, wanted.finds, heartbeat=heartbeat)
 
     async def follow_batch(
-        self, tenant: Tenant, batch_id: BatchId, *, after: int, heartbeat: timedelta
+        self,
+        tenant: Tenant,
+        batch_id: BatchId,
+        *,
+        after: int,
+        heartbeat: timedelta,
+        prepare: Callable[[BatchEvent], object] | None = None,
     ) -> AsyncGenerator[BatchSnapshot | BatchEvent | Thinned[BatchEvent] | Quiet, None]:
         """Yield what happens to the jobs of a batch after a sequence; see core.events.follow.
 
@@ -294,6 +306,7 @@ class Jobs:
             DrainingError: this process is about to stop; follow on elsewhere.
         """
         feed = BatchFeed(self._store, self._redis, tenant, await self._store.get_batch(tenant, batch_id))
-        async with aclosing(follow(self._hub, feed, after=after, heartbeat=heartbeat)) as items:
+        following = follow(self._hub, feed, after=after, heartbeat=heartbeat, prepare=prepare)
+        async with aclosing(following) as items:
             async for item in items:
                 yield item

@@ -22,7 +22,7 @@ from core.store.pubsub import answers, keep_connected
 from core.tasks import ended
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import timedelta
 
     from redis.asyncio import Redis
@@ -46,8 +46,9 @@ ItemT = TypeVar("ItemT", bound=Item)
 class _Channel:
     """The watchers of one feed in this process."""
 
-    def __init__(self, feed: Feed[Any, Any]) -> None:
+    def __init__(self, feed: Feed[Any, Any], prepare: Callable[[Any], object] | None) -> None:
         self.feed = feed
+        self.prepare = prepare
         self.inboxes: set[Inbox[Any]] = set()
         self.confirmed = asyncio.Event()
         self.sequence = 0
@@ -106,16 +107,19 @@ class Hub:
                 inbox.drain(random.random() * within)  # noqa: S311 - spreads load, guards nothing
 
     @contextmanager
-    def listen(self, feed: Feed[Any, ItemT], heartbeat: float) -> Iterator[tuple[Inbox[ItemT], asyncio.Event]]:
+    def listen(
+        self, feed: Feed[Any, ItemT], heartbeat: float, prepare: Callable[[ItemT], object] | None = None
+    ) -> Iterator[tuple[Inbox[ItemT], asyncio.Event]]:
         """Open an inbox for a feed's events, with an event that is set while Redis has the subscription.
 
         Args:
             heartbeat: see Inbox.
+            prepare: called with each event before it is handed out; of several listeners' the first one's counts.
         """
         name = feed.channel.encode()
         channel = self._channels.get(name)
         if channel is None:
-            channel = self._channels[name] = _Channel(feed)
+            channel = self._channels[name] = _Channel(feed, prepare)
             self._change(name)
         inbox: Inbox[ItemT] = Inbox(heartbeat)
         channel.inboxes.add(inbox)
@@ -191,6 +195,8 @@ class Hub:
                 channel.miss()
                 return
             channel.sequence = event.sequence
+            if channel.prepare is not None:
+                channel.prepare(event)
             for inbox in channel.inboxes:
                 inbox.put(event)
 

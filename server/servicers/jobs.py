@@ -138,10 +138,14 @@ class JobServicer(JobServiceServicer):
         """Stream what happens to a job."""
         check_watch_job(request)
         job_id = JobId(request.job_id)
+        teller = JobTeller(job_id, with_logs=request.include_logs)
         following = self._jobs.follow(
-            current_tenant(), job_id, after=request.after_sequence, heartbeat=heartbeat_from_proto(request)
+            *(current_tenant(), job_id),
+            after=request.after_sequence,
+            heartbeat=heartbeat_from_proto(request),
+            prepare=teller.message,
         )
-        return self._watched(following, JobTeller(job_id, with_logs=request.include_logs), request.after_sequence)
+        return self._watched(following, teller, request.after_sequence)
 
     def WatchBatch(  # type: ignore[override]  # its messages are serialised already
         self, request: pb.WatchBatchRequest, context: Context
@@ -149,10 +153,14 @@ class JobServicer(JobServiceServicer):
         """Stream what happens to the jobs of a batch."""
         check_watch_batch(request)
         batch_id = BatchId(request.batch_id)
+        teller = BatchTeller(batch_id, with_logs=request.include_logs)
         following = self._jobs.follow_batch(
-            current_tenant(), batch_id, after=request.after_sequence, heartbeat=heartbeat_from_proto(request)
+            *(current_tenant(), batch_id),
+            after=request.after_sequence,
+            heartbeat=heartbeat_from_proto(request),
+            prepare=teller.message,
         )
-        return self._watched(following, BatchTeller(batch_id, with_logs=request.include_logs), request.after_sequence)
+        return self._watched(following, teller, request.after_sequence)
 
     def WatchJobs(  # type: ignore[override]  # its messages are serialised already
         self, request: pb.WatchJobsRequest, context: Context
