@@ -61,14 +61,15 @@ run: $(STAMP) ## Keep the whole stack up on this machine and print the calls to 
 test: $(STAMP) ## Run all tests but the long chaos form and those that cost money, in two halves side by side
 	@$(MAKE) --no-print-directory -j2 test-stack test-rooms
 
-# The whole stack mostly waits (for leases, for models), the rooms compute: together they take little longer than one.
+# The whole stack and the workers mostly wait (for leases, for models), the other rooms compute: together they take little
+# longer than one.
 .PHONY: test-stack
 test-stack: $(STAMP)
-	$(BIN)/pytest -q -p no:cacheprovider -m "not chaos and not live" tests/chaos tests/e2e
+	$(BIN)/pytest -q -p no:cacheprovider -m "not chaos and not live" tests/chaos tests/e2e tests/integration/workers
 
 .PHONY: test-rooms
 test-rooms: $(STAMP)
-	$(BIN)/pytest -q -p no:cacheprovider -m "not chaos and not live" tests/unit tests/integration
+	$(BIN)/pytest -q -p no:cacheprovider -m "not chaos and not live" --ignore tests/integration/workers tests/unit tests/integration
 
 .PHONY: check
 check: lint proto-check ## What must hold before a commit: format, lint, types, layers, protos, compose file, fast tests
