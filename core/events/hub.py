@@ -12,6 +12,7 @@ import random
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+import structlog
 from redis.exceptions import RedisError
 
 from core.errors import StoreUnavailableError
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from core.events.feed import Feed
+
+log = structlog.get_logger(__name__)
 
 #: Channels in one call.
 CHUNK: Final = 500
@@ -55,6 +58,18 @@ class _Channel:
         """The number of the last event that was handed out."""
         self.expected = 0
         """The number of the newest event at the last look: by the next look it must have been handed out."""
+
+    def read(self, packed: bytes) -> Any:
+        """Return the event that was published, prepared; None: it is to be read from the log."""
+        try:
+            event = self.feed.published(packed)
+            if event is not None and self.prepare is not None:
+                self.prepare(event)
+        except Exception:
+            # Its watchers will meet it in the log, each for himself; all others must not.
+            log.exception("hub.event_unreadable", channel=self.feed.channel)
+            return None
+        return event
 
     def miss(self) -> None:
         """Tell all watchers that something may have passed them by."""
@@ -190,13 +205,11 @@ class Hub:
 
     def _hand_out(self, name: bytes, packed: bytes) -> None:
         if channel := self._channels.get(name):
-            event = channel.feed.published(packed)
+            event = channel.read(packed)
             if event is None:
                 channel.miss()
                 return
             channel.sequence = event.sequence
-            if channel.prepare is not None:
-                channel.prepare(event)
             for inbox in channel.inboxes:
                 inbox.put(event)
 

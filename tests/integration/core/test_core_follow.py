@@ -14,7 +14,7 @@ from core.errors import DrainingError, JobNotFoundError
 from core.events import inbox
 from core.events.event import Event, LogWritten, ProgressMade, StateChanged
 from core.events.feed import Quiet, Snapshot, Thinned
-from core.events.hub import Hub
+from core.events.hub import RECHECK, Hub
 from core.events.inbox import CAPACITY
 from core.job import DEFAULT_TENANT, JobId, JobKind, JobState, Progress
 from core.jobs import Jobs
@@ -320,6 +320,24 @@ async def test_a_hub_closes_whatever_it_is_doing(redis: Redis, engine: Engine, t
             await asyncio.sleep(0)
 
         await asyncio.wait_for(hub.close(), 3)
+
+
+async def test_an_event_that_cannot_be_read_or_prepared_harms_no_other_watch(jobs: Jobs, engine: Engine) -> None:
+    def refuse(_event: Event) -> None:
+        raise ValueError("as it were a fault of ours")
+
+    odd, other = await engine.submit(), await engine.submit()
+    following = jobs.follow(odd.tenant, odd.id, after=0, heartbeat=SECOND, prepare=refuse)
+    async with aclosing(following) as of_odd, aclosing(follow(jobs, other)) as of_other:
+        await anext(of_odd)
+        await anext(of_other)
+        await engine.redis.publish(engine.store.keys.channel(odd.tenant, odd.id), b"\xc1")
+        await engine.cancel(odd.tenant, odd.id)
+        await engine.cancel(other.tenant, other.id)
+
+        # What cannot be prepared is read from the log, and not only when the hub looks again.
+        assert sequence_of(await asyncio.wait_for(anext(of_odd), RECHECK / 2)) == 2
+        assert sequence_of(await asyncio.wait_for(anext(of_other), RECHECK / 2)) == 2
 
 
 async def test_the_last_watcher_to_leave_frees_the_channel(jobs: Jobs, engine: Engine) -> None:
