@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 from datetime import timedelta
-from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
 
@@ -88,22 +87,22 @@ class Settings(ProcessSettings):
         """The host to listen on, an IPv6 address without its brackets."""
         return self.listen.rpartition(":")[0].strip("[]")
 
-    @cached_property
+    @property
     def time_limit_default(self) -> timedelta:
         """The time limit of a job that asks for none."""
         return timedelta(seconds=self.time_limit_default_seconds)
 
-    @cached_property
+    @property
     def time_limit_max(self) -> timedelta:
         """The longest time limit a job may ask for."""
         return timedelta(seconds=self.time_limit_max_seconds)
 
-    @cached_property
+    @property
     def retention_max(self) -> timedelta:
         """The longest that a finished job may ask to be kept."""
         return timedelta(seconds=self.retention_max_seconds)
 
-    @cached_property
+    @property
     def retention_default(self) -> timedelta:
         """How long a finished job is kept that does not say."""
         return timedelta(seconds=self.retention_default_seconds)
