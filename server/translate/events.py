@@ -12,9 +12,9 @@ from server.translate.enums import STATE_TO_PROTO
 from server.translate.jobs import (
     batch_to_proto,
     duration_to_proto,
+    fill_job,
     fill_progress,
     fill_timestamp,
-    job_to_proto,
     timestamp_to_proto,
 )
 
@@ -42,9 +42,9 @@ def watched_to_proto(
                 STATE_TO_PROTO[item.from_state] if item.from_state else job_pb2.JOB_STATE_UNSPECIFIED
             )
             message.state_change.to_state = STATE_TO_PROTO[item.to_state]
-            message.state_change.job.CopyFrom(job_to_proto(item.job, with_spec=False))
+            fill_job(message.state_change.job, item.job, with_spec=False)
         case Snapshot():
-            message.snapshot.job.CopyFrom(job_to_proto(item.job))
+            fill_job(message.snapshot.job, item.job, with_spec=True)
             message.snapshot.history_truncated = item.history_truncated
         case Quiet():
             message.heartbeat.SetInParent()
@@ -77,7 +77,8 @@ def batch_watched_to_proto(
         return message
     message.batch.CopyFrom(batch_to_proto(item.batch))
     if isinstance(item, BatchSnapshot):
-        message.snapshot.jobs.extend(job_to_proto(job, with_spec=False) for job in item.jobs)
+        for job in item.jobs:
+            fill_job(message.snapshot.jobs.add(), job, with_spec=False)
         message.snapshot.history_truncated = item.history_truncated
         message.snapshot.SetInParent()
     elif item.event is not None:
@@ -94,7 +95,8 @@ def jobs_watched_to_proto(item: JobsSnapshot | TenantEvent | Quiet) -> job_servi
     if isinstance(item, Quiet):
         message.heartbeat.SetInParent()
     elif isinstance(item, JobsSnapshot):
-        message.snapshot.jobs.extend(job_to_proto(job, with_spec=False) for job in item.jobs)
+        for job in item.jobs:
+            fill_job(message.snapshot.jobs.add(), job, with_spec=False)
         message.snapshot.history_truncated = item.history_truncated
         message.snapshot.SetInParent()
     elif item.event is not None:
