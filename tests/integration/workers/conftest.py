@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 import emulator.app
+from core.job import JobKind
 from core.store.connection import connect
 from emulator.settings import Settings
 from tests.integration.workers.rig import Rig
+from workers import recipes
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from redis.asyncio import Redis
 
     from emulator.app import Emulator
+    from tests.integration.workers.rig import Recipe
 
 
 @pytest.fixture
@@ -44,3 +47,13 @@ async def rig(redis: Redis, fal: Emulator) -> AsyncIterator[Rig]:
     made = Rig(redis, fal)
     yield made
     await made.close()
+
+
+@pytest.fixture
+def performed(monkeypatch: pytest.MonkeyPatch) -> Callable[[Recipe], None]:
+    """Let jobs be made by a recipe of the test's own."""
+
+    def perform(recipe: Recipe) -> None:
+        monkeypatch.setitem(recipes.RECIPES, JobKind.MODEL, recipe)
+
+    return perform

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
     from emulator.app import Emulator
     from emulator.records import FalRequest
+    from workers.run import Run
+
+    Recipe = Callable[[Run, Any], Awaitable[JobResult]]
 
 PREFIX: Final = "{test}"
 #: An endpoint that answers with its arguments.

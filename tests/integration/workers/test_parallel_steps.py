@@ -4,44 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from core.events.event import ProgressMade
-from core.job import AttemptOutcome, CancelOutcome, ErrorReason, GenerationState, JobError, JobKind, JobState
+from core.job import CancelOutcome, ErrorReason, GenerationState, JobError, JobState
 from core.store.feeds import JobFeed
 from core.tasks import together
 from emulator.faults import Fault
 from emulator.records import Status
-from segue.v1.job_pb2 import Artifact, JobResult
-from tests.integration.workers.rig import ECHO, PREFIX, eventually, result_of
-from workers import generations, recipes, slots
+from segue.v1.job_pb2 import JobResult
+from tests.integration.workers.rig import ECHO, PREFIX, eventually
+from workers import slots
 from workers.errors import JobFailedError
-from workers.polling import progress_of
 from workers.recipes.artifacts import result_of as result_from
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Callable, Coroutine
 
-    from tests.integration.workers.rig import Rig
+    import pytest
+
+    from tests.integration.workers.rig import Recipe, Rig
     from workers.run import Run
-
-    Recipe = Callable[[Run, Any], Awaitable[JobResult]]
 
 SCENES = 12
 FAILS = "segue/fails"
-
-
-@pytest.fixture
-def performed(monkeypatch: pytest.MonkeyPatch) -> Callable[[Recipe], None]:
-    """Let jobs be made by a recipe of the test's own."""
-
-    def perform(recipe: Recipe) -> None:
-        monkeypatch.setitem(recipes.RECIPES, JobKind.MODEL, recipe)
-
-    return perform
 
 
 async def film(run: Run, spec: Any, *, scenes: int = SCENES) -> JobResult:
@@ -321,126 +307,3 @@ async def test_an_interrupted_job_goes_on_with_all_of_them(rig: Rig, performed: 
     done = await rig.until(job, within=20)
     assert done.state is JobState.SUCCEEDED
     assert rig.books == (2 * SCENES, 2 * SCENES)
-
-
-class TestSalvage:
-    """What is paid stays with a job that fails."""
-
-    @staticmethod
-    def recipe(*, retryable: bool) -> Recipe:
-        async def film_and_fail(run: Run, spec: Any) -> JobResult:
-            await run.generate("video", ECHO, {"prompt": "a boat"})
-            run.salvage(JobResult(artifacts=[Artifact(url="https://v3.fal.media/video.mp4")]))
-            await run.progress("compositing", "Compositing", fraction=0.9)
-            if run.job.attempt > 1 and run.job.rounds > 1:
-                return JobResult(artifacts=[Artifact(url="https://v3.fal.media/whole.mp4")])
-            raise JobFailedError(JobError(reason=ErrorReason.MEDIA_FAILED, message="no room", retryable=retryable))
-
-        return film_and_fail
-
-    async def test_a_failed_job_carries_it_and_a_retry_pays_nothing(
-        self, rig: Rig, performed: Callable[[Recipe], None]
-    ) -> None:
-        performed(self.recipe(retryable=False))
-        rig.worker().start()
-        job = await rig.submit()
-
-        failed = await rig.until(job)
-        await rig.control.retry(job.tenant, job.id, request_id="", digest="", resubmit_unknown=False)
-        done = await rig.until(job, JobState.SUCCEEDED)
-
-        assert failed.error is not None
-        assert failed.error.reason is ErrorReason.MEDIA_FAILED
-        assert result_of(failed).artifacts[0].url == "https://v3.fal.media/video.mp4"
-        assert [artifact.url for artifact in result_of(done).artifacts] == ["https://v3.fal.media/whole.mp4"]
-        assert rig.books == (1, 1)
-
-    async def test_it_comes_with_the_last_failure_of_several(
-        self, rig: Rig, performed: Callable[[Recipe], None]
-    ) -> None:
-        performed(self.recipe(retryable=True))
-        rig.sweeping()
-        rig.worker().start()
-        job = await rig.submit(max_attempts=2)
-
-        failed = await rig.until(job)
-
-        assert [attempt.outcome for attempt in failed.attempts] == [
-            AttemptOutcome.RETRIED,
-            AttemptOutcome.FAILED,
-        ]
-        assert result_of(failed).artifacts[0].url == "https://v3.fal.media/video.mp4"
-
-    @pytest.mark.parametrize("end", ["time limit", "worker lost"])
-    async def test_it_survives_whatever_ends_the_work_after_it(
-        self, rig: Rig, performed: Callable[[Recipe], None], end: str
-    ) -> None:
-        working = asyncio.Event()
-
-        async def endless(run: Run, spec: Any) -> JobResult:
-            await run.generate("video", ECHO, {"prompt": "a boat"})
-            run.salvage(JobResult(artifacts=[Artifact(url="https://v3.fal.media/video.mp4")]))
-            await run.progress("compositing", "Compositing", fraction=0.9)
-            working.set()
-            await asyncio.sleep(60)
-            return JobResult()
-
-        performed(endless)
-        worker = rig.worker().start()
-        limit = timedelta(seconds=1.5) if end == "time limit" else timedelta(minutes=5)
-        job = await rig.submit(max_attempts=1, time_limit=limit)
-        await asyncio.wait_for(working.wait(), 10)
-        if end == "worker lost":
-            await worker.died()
-            rig.sweeping()
-
-        failed = await rig.until(job)
-
-        assert failed.error is not None
-        assert failed.error.reason == ("TIME_LIMIT" if end == "time limit" else "WORKER_LOST")
-        assert result_of(failed).artifacts[0].url == "https://v3.fal.media/video.mp4"
-
-
-class TestEstimates:
-    """What generations cost and how long they take."""
-
-    async def test_a_row_tells_what_it_probably_costs(
-        self, rig: Rig, performed: Callable[[Recipe], None], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def priced(endpoint: str, arguments: dict[str, Any]) -> int | None:
-            return 350_000 if arguments.get("prompt") == "dear" else None
-
-        async def two(run: Run, spec: Any) -> JobResult:
-            await run.generate("dear", ECHO, {"prompt": "dear"})
-            await run.generate("unknown", ECHO, {"prompt": "unknown"})
-            return JobResult()
-
-        monkeypatch.setattr(generations, "estimated_cost", priced)
-        performed(two)
-        rig.worker().start()
-
-        done = await rig.until(await rig.submit())
-
-        assert [row.estimated_cost for row in done.generations] == [350_000, None]
-
-    async def test_progress_goes_by_how_long_the_endpoints_last_generations_took(
-        self, rig: Rig, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        supposed: list[timedelta] = []
-
-        def spy(status: Any, *, elapsed: timedelta, usual: timedelta) -> Any:
-            supposed.append(usual)
-            return progress_of(status, elapsed=elapsed, usual=usual)
-
-        monkeypatch.setattr(generations, "progress_of", spy)
-        rig.behave(run_seconds=0.3)
-        first = rig.worker().start()
-        await rig.until(await rig.submit())
-        first.takes_no_more()
-        assert set(supposed) == {generations.USUAL}
-        supposed.clear()
-
-        rig.worker().start()  # which has not asked yet
-        await rig.until(await rig.submit(), JobState.SUCCEEDED)
-
-        assert all(timedelta(seconds=0.3) <= usual < timedelta(seconds=5) for usual in supposed)
