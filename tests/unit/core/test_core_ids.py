@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 
 import pytest
@@ -15,6 +16,24 @@ def test_ids_made_at_once_ascend_and_differ(count: int) -> None:
 
     assert len(set(ids)) == count
     assert ids == sorted(ids)
+
+
+def test_ids_made_one_after_the_other_ascend_however_many_a_millisecond_has() -> None:
+    ids = [id_ for _ in range(300) for id_ in time_ordered_ids() + time_ordered_ids(50)]
+
+    assert ids == sorted(set(ids))
+
+
+@pytest.mark.parametrize(("set_back", "ascend"), [(0, True), (900, True), (3_600_000, False)])
+def test_ids_ascend_over_a_clock_set_back_by_less_than_a_second(
+    set_back: int, ascend: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = time_ordered_ids()
+    now = time.time_ns() - set_back * 1_000_000
+    monkeypatch.setattr("core.ids.time.time_ns", lambda: now)
+
+    assert (before < time_ordered_ids()) == ascend
+    assert time_ordered_ids() < time_ordered_ids()
 
 
 def test_an_id_is_a_uuid_of_version_7() -> None:
