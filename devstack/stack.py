@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from devstack.emulator import EmulatorControl
 from devstack.errors import DevstackError, ProcessDiedError
-from devstack.ports import LOOPBACK
+from devstack.ports import LOOPBACK, free_port
 from devstack.process import ChildProcess
 from devstack.redis import AppendFsync, RedisServer
 from devstack.settings import Settings, child_environment
@@ -144,7 +144,9 @@ class Stack:
             name,
             [sys.executable, "-m", "server"],
             log_path=self._logs / f"{name}.log",
-            environment=self._child_environment({"SEGUE_LISTEN": listen or f"{LOOPBACK}:0", **(environment or {})}),
+            environment=self._child_environment(
+                {"SEGUE_LISTEN": listen or f"{LOOPBACK}:{free_port()}", **(environment or {})}
+            ),
         )
         self.servers.append(server)
         await server.start(_SERVER_READY)
