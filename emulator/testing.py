@@ -15,7 +15,7 @@ from emulator.records import JsonObject
 
 _INTERVAL: Final = 0.01
 #: Seconds a test waits for something before it fails.
-_PATIENCE: Final = 20.0
+_PATIENCE: Final = 60.0
 
 
 async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:

@@ -189,12 +189,16 @@ async def test_a_run_that_never_finishes_can_only_be_cancelled(fal: EmulatorClie
 
 
 async def test_a_requeued_run_is_seen_to_go_back(fal: EmulatorClient) -> None:
-    await fal.change(run_seconds=0.1)
-    await fal.order("requeue", seconds=0.1)
+    await fal.change(concurrency=0, run_seconds=0.1)
+    await fal.order("requeue", seconds=0)
+    await fal.order("never_finishes")
     path = await fal.accepted(ECHO, {"x": 1})
+    other = await fal.accepted(ECHO, headers={"X-Fal-Queue-Priority": "low"})
 
-    await fal.until(path, "IN_PROGRESS")
+    await fal.change(concurrency=1)  # for the first; when it goes back, the other takes its place
+    await fal.until(other, "IN_PROGRESS")
     await fal.until(path, "IN_QUEUE")
+    await fal.cancel(other)
 
     assert (await fal.finished(path)).json() == {"x": 1}
     assert (await fal.ledger())["requests"][0]["requeues"] == 1

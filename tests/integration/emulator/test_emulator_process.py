@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-#: By how much a timer may be late on a busy machine.
-LATENESS = timedelta(seconds=1)
+#: By how much a timer may be late on a busy machine: a hundred runs one after the other take fifty seconds.
+LATENESS = timedelta(seconds=15)
 QUEUE_TIME = timedelta(seconds=0.2)
 RUN_TIME = timedelta(seconds=0.5)
 
@@ -35,7 +35,7 @@ async def running(*options: str, **settings: Any) -> AsyncIterator[tuple[asyncio
     )  # fmt: skip
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             line = await process.stdout.readline()
         yield process, line.decode()
     finally:
@@ -50,7 +50,7 @@ async def test_it_says_one_line_and_stops_at_once_though_a_poll_hangs(number: si
         ready = re.fullmatch(r"emulator ready on (http://127\.0\.0\.1:\d+)\n", line)
         assert ready is not None
         async with EmulatorClient(ready[1]) as fal:
-            await fal.order("poll_hang")
+            await fal.order("poll_hang", seconds=600)
             hanging = asyncio.create_task(fal.status(await fal.accepted("segue/echo")))
 
             async def polled() -> bool:
@@ -63,7 +63,7 @@ async def test_it_says_one_line_and_stops_at_once_though_a_poll_hangs(number: si
             rest, complaints = await process.communicate()
 
             assert (process.returncode, rest, complaints) == (0, b"", b"")
-            assert time.monotonic() - began < 3
+            assert time.monotonic() - began < 15  # in less than the client waits
             with pytest.raises(httpx.HTTPError):
                 await hanging
 

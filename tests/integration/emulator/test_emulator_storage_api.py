@@ -26,14 +26,17 @@ async def test_an_upload_can_be_downloaded_whole_and_in_part(fal: EmulatorClient
 
 
 async def test_an_uploads_life_ends_when_its_header_says(fal: EmulatorClient) -> None:
-    lifecycle = json.dumps({"expiration_duration_seconds": 0.2})
-    url = await fal.upload(b"x", name="a.txt", content_type="text/plain", **{"X-Fal-Object-Lifecycle": lifecycle})
-    assert (await fal.http.get(url)).status_code == 200
+    async def uploaded(seconds: float) -> str:
+        lifecycle = json.dumps({"expiration_duration_seconds": seconds})
+        return await fal.upload(b"x", name="a.txt", content_type="text/plain", **{"X-Fal-Object-Lifecycle": lifecycle})
+
+    short, long = await uploaded(0.2), await uploaded(600)
 
     async def is_gone() -> bool:
-        return (await fal.http.get(url)).status_code == 404
+        return (await fal.http.get(short)).status_code == 404
 
     await eventually(is_gone)
+    assert (await fal.http.get(long)).status_code == 200
 
 
 async def test_produced_files_live_as_long_as_the_submit_wanted(fal: EmulatorClient) -> None:
