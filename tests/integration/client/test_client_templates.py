@@ -17,7 +17,13 @@ FRONT, TAIL = "https://example.com/front.jpg", "https://example.com/tail.jpg"
 @pytest.fixture
 def settings(clean_redis_url: str) -> Settings:
     return Settings.model_validate(
-        {"listen": "127.0.0.1:0", "redis_url": clean_redis_url, "drain_seconds": 0.1, "grace_seconds": 5}
+        {
+            "listen": "127.0.0.1:0",
+            "redis_url": clean_redis_url,
+            "redis_timeout_seconds": 30,
+            "drain_seconds": 0.1,
+            "grace_seconds": 40,
+        }
     )
 
 

@@ -14,6 +14,7 @@ from core.store.attempts import AttemptStore, KindRule, Policy
 from core.store.connection import connect
 from segue.v1.job_service_pb2_grpc import JobServiceStub
 from segue.v1.system_service_pb2_grpc import SystemServiceStub
+from server import probe
 from server.app import serving
 from server.settings import Settings
 
@@ -25,10 +26,22 @@ if TYPE_CHECKING:
     from server.app import Serving
 
 
+@pytest.fixture(autouse=True)
+def _patient_probe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no server say that it is out of service because the machine was busy for a while."""
+    monkeypatch.setattr(probe, "PATIENCE", 60.0)
+
+
 @pytest.fixture
 def settings(clean_redis_url: str) -> Settings:
     return Settings.model_validate(
-        {"listen": "127.0.0.1:0", "redis_url": clean_redis_url, "drain_seconds": 0.1, "grace_seconds": 5}
+        {
+            "listen": "127.0.0.1:0",
+            "redis_url": clean_redis_url,
+            "redis_timeout_seconds": 30,
+            "drain_seconds": 0.1,
+            "grace_seconds": 40,
+        }
     )
 
 
@@ -65,12 +78,12 @@ def system(channel: aio.Channel) -> SystemServiceAsyncStub:
 @pytest.fixture
 async def worker(settings: Settings) -> AsyncIterator[AttemptStore]:
     """The worker's side of the engine, to move jobs on."""
-    redis = connect(settings.redis_url.get_secret_value(), timeout=timedelta(seconds=5))
+    redis = connect(settings.redis_url.get_secret_value(), timeout=timedelta(seconds=30))
     yield AttemptStore(
         redis,
         prefix=settings.key_prefix,
         events_per_job=settings.events_per_job,
-        lease=timedelta(seconds=15),
+        lease=timedelta(minutes=5),
         policy=Policy(provider_slots=100, kinds={kind: KindRule() for kind in JobKind}),
     )
     await redis.aclose()

@@ -32,15 +32,20 @@ def lines() -> Iterator[list[EventDict]]:
         yield captured
 
 
-async def line_of(lines: list[EventDict], method: str) -> EventDict:
-    """Return the line of the one call of a method, when it has come."""
+async def lines_of(lines: list[EventDict], method: str) -> list[EventDict]:
+    """Return the lines of the calls of a method, when there are any."""
     async with asyncio.timeout(30):
         while True:
             found = [line for line in lines if line["event"] == "rpc.done" and line["method"].endswith(f"/{method}")]
             if found:
-                (line,) = found
-                return line
+                return found
             await asyncio.sleep(0.01)
+
+
+async def line_of(lines: list[EventDict], method: str) -> EventDict:
+    """Return the line of the one call of a method, when it has come."""
+    (line,) = await lines_of(lines, method)
+    return line
 
 
 async def test_an_unexpected_error_tells_the_client_nothing_and_the_log_everything(
@@ -95,7 +100,10 @@ async def test_a_client_that_leaves_a_watch_frees_what_it_held(
     call = jobs.WatchJob(pb.WatchJobRequest(job_id=job_id))
     await call.read()
     async with Redis.from_url(clean_redis_url) as redis, asyncio.timeout(30):
-        assert len(await redis.pubsub_channels()) == 1
+        # Where Redis is slow to confirm the subscription, the snapshot comes before it.
+        while not (channels := await redis.pubsub_channels()):
+            await asyncio.sleep(0.01)
+        assert len(channels) == 1
 
         call.cancel()
 
@@ -107,12 +115,16 @@ async def test_a_client_that_leaves_a_watch_frees_what_it_held(
 async def test_a_deadline_ends_the_watch_and_not_the_job(lines: list[EventDict], jobs: JobServiceAsyncStub) -> None:
     job_id = (await jobs.SubmitJob(submit())).job.id
 
-    messages, refusal = await watched(jobs.WatchJob(pb.WatchJobRequest(job_id=job_id), timeout=0.3))
+    # A deadline within which a busy machine did not even get to the snapshot shows nothing; then a longer one does.
+    for deadline in (0.3, 3, 12):
+        messages, refusal = await watched(jobs.WatchJob(pb.WatchJobRequest(job_id=job_id), timeout=deadline))
+        assert refusal is not None
+        assert refusal.code is StatusCode.DEADLINE_EXCEEDED
+        if messages:
+            break
 
     assert len(messages) == 1
-    assert refusal is not None
-    assert refusal.code is StatusCode.DEADLINE_EXCEEDED
-    assert (await line_of(lines, "WatchJob"))["code"] == "CANCELLED"
+    assert {line["code"] for line in await lines_of(lines, "WatchJob")} == {"CANCELLED"}
     assert (await jobs.GetJob(pb.GetJobRequest(job_id=job_id))).job.sequence == 1
 
 

@@ -30,15 +30,22 @@ def scheduled(ahead: timedelta) -> pb.SubmitJobRequest:
     return request
 
 
-async def test_a_scheduled_job_starts_when_its_time_has_come_and_not_before(
-    jobs: JobServiceAsyncStub, worker: AttemptStore
-) -> None:
-    request = scheduled(timedelta(seconds=1.5))
-    job = (await jobs.SubmitJob(request)).job
+async def test_a_scheduled_job_waits_outside_the_queue(jobs: JobServiceAsyncStub, worker: AttemptStore) -> None:
+    job = (await jobs.SubmitJob(scheduled(timedelta(hours=1)))).job
+    await worker.sweep()
     read = (await jobs.GetJob(pb.GetJobRequest(job_id=job.id))).job
+
     assert job.state == job_pb2.JOB_STATE_PENDING
     assert read == job
     assert not read.HasField("queue_position")
+    assert await life.claim(worker) is None
+
+
+async def test_a_scheduled_job_starts_when_its_time_has_come_and_not_before(
+    jobs: JobServiceAsyncStub, worker: AttemptStore
+) -> None:
+    request = scheduled(timedelta(seconds=1))
+    job = (await jobs.SubmitJob(request)).job
 
     async with asyncio.timeout(30):
         while (claimed := await life.claim(worker)) is None:
