@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 async def redis(clean_redis_url: str) -> AsyncIterator[Redis]:
     """An open client of an empty Redis."""
-    client = connect(clean_redis_url, timeout=timedelta(seconds=5))
+    client = connect(clean_redis_url, timeout=timedelta(seconds=30))
     yield client
     await client.aclose()
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
+from core.errors import StoreUnavailableError
 from core.events.event import LogWritten, ProgressMade
 from core.ids import time_ordered_ids
 from core.job import DEFAULT_TENANT, Generation, GenerationState, Job, JobId, JobKind, JobState, Submission, Tenant
@@ -25,7 +28,7 @@ from workers.fal.limits import Timeouts
 from workers.polling import PollPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from redis.asyncio import Redis
 
@@ -39,18 +42,24 @@ PREFIX: Final = "{test}"
 #: An endpoint that answers with its arguments.
 ECHO: Final = "segue/echo"
 KEY: Final = "test-key-0123456789"
-LEASE: Final = timedelta(seconds=0.6)
+#: Longer than this process, on a machine that is shared, may be kept from renewing it.
+LEASE: Final = timedelta(seconds=15)
+#: For workers whose heartbeat, or whose death, a test waits for.
+SHORT_LEASE: Final = timedelta(seconds=0.6)
 RETRIES: Final = RetryPolicy(first=timedelta(seconds=0.1), longest=timedelta(seconds=0.3))
 POLLS: Final = PollPolicy(first=timedelta(seconds=0.02), longest=timedelta(seconds=0.04))
+#: None that a machine that is busy runs out of: who waits for one asks for a shorter one.
 TIMEOUTS: Final = Timeouts(
-    submit=timedelta(seconds=1.5),
-    poll=timedelta(seconds=0.5),
-    result=timedelta(seconds=2),
-    cancel=timedelta(seconds=0.6),
+    submit=timedelta(seconds=30),
+    poll=timedelta(seconds=30),
+    result=timedelta(seconds=30),
+    cancel=timedelta(seconds=30),
 )
+#: Seconds that a test waits for what has to come.
+PATIENCE: Final = 30.0
 
 
-async def eventually(condition: Callable[[], Awaitable[bool] | bool], *, within: float = 8) -> None:
+async def eventually(condition: Callable[[], Awaitable[bool] | bool], *, within: float = PATIENCE) -> None:
     """Return when the condition holds.
 
     Raises:
@@ -64,11 +73,36 @@ async def eventually(condition: Callable[[], Awaitable[bool] | bool], *, within:
             await asyncio.sleep(0.005)
 
 
+@contextmanager
+def refusing() -> Iterator[str]:
+    """Yield a URL at which connections are refused: nobody listens there, and nobody else can begin to."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{held.getsockname()[1]}"
+
+
+class Gateway(FalGateway):
+    """A gateway on which fal's answers to submits can be late."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.answered = asyncio.Event()
+        """Not set: answers that have come are held back."""
+        self.answered.set()
+
+    async def submit(self, endpoint: str, arguments: Mapping[str, Any]) -> str:
+        """Send one POST."""
+        request_id = await super().submit(endpoint, arguments)
+        await self.answered.wait()
+        return request_id
+
+
 class Worker:
     """What a worker process does, as tasks of the test's loop. Slots ask for jobs instead of waiting for tickets."""
 
-    def __init__(self, rig: Rig, attempts: Attempts) -> None:
+    def __init__(self, rig: Rig, attempts: Attempts, gateway: Gateway) -> None:
         self.attempts = attempts
+        self.gateway = gateway
         self._rig = rig
         self._tasks: list[asyncio.Task[None]] = []
         self._slots: list[asyncio.Task[None]] = []
@@ -76,12 +110,16 @@ class Worker:
     def start(self, *, slots: int = 1, hears: bool = True, keeps_leases: bool = True) -> Worker:
         """Begin to take jobs."""
         if keeps_leases:
-            self._spawn(self.attempts.keep_leases())
+            self.keep_leases()
         if hears:
             keys = self.attempts.store.keys
             self._spawn(control.listen(self._rig.redis, keys.control, self.attempts.cancel))
         self._slots += [asyncio.create_task(self._slot()) for _ in range(slots)]
         return self
+
+    def keep_leases(self) -> None:
+        """Begin to renew leases."""
+        self._spawn(self.attempts.keep_leases())
 
     async def _slot(self) -> None:
         while not self.attempts._stopping:
@@ -130,23 +168,31 @@ class Rig:
         policy = Policy(provider_slots=slots, kinds={kind: KindRule() for kind in JobKind})
         return AttemptStore(self.redis, prefix=PREFIX, events_per_job=1000, lease=lease, policy=policy)
 
-    def gateway(self, url: str = "") -> FalGateway:
+    def gateway(self, url: str = "", *, timeouts: Timeouts = TIMEOUTS) -> Gateway:
         """Return a worker's gateway; by default to the emulator."""
-        gateway = FalGateway(key=KEY, base_url=url or self.fal.url, timeouts=TIMEOUTS)
+        gateway = Gateway(key=KEY, base_url=url or self.fal.url, timeouts=timeouts)
         self._gateways.append(gateway)
         return gateway
 
-    def worker(self, *, provider_slots: int = 20, lease: timedelta = LEASE, fal_url: str = "") -> Worker:
+    def worker(
+        self,
+        *,
+        provider_slots: int = 20,
+        lease: timedelta = LEASE,
+        fal_url: str = "",
+        timeouts: Timeouts = TIMEOUTS,
+    ) -> Worker:
         """Return another worker, not started."""
+        gateway = self.gateway(fal_url, timeouts=timeouts)
         attempts = Attempts(
             store=self.attempt_store(slots=provider_slots, lease=lease),
-            gateway=self.gateway(fal_url),
+            gateway=gateway,
             worker=f"worker-{uuid4().hex[:6]}",
             lease=lease,
             polls=POLLS,
             retries=RETRIES,
         )
-        worker = Worker(self, attempts)
+        worker = Worker(self, attempts, gateway)
         self._workers.append(worker)
         return worker
 
@@ -193,25 +239,45 @@ class Rig:
         """Return the job as it stands."""
         return await self.store.get(job.tenant, job.id)
 
-    async def until(self, job: Job, *states: JobState, within: float = 8) -> Job:
+    async def until(self, job: Job, *states: JobState, within: float = PATIENCE) -> Job:
         """Wait for a state (by default for the end), and return the job in it."""
         wanted = states or (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
         seen: list[Job] = []
 
         async def reached() -> bool:
-            seen.append(await self.now(job))
+            try:
+                seen.append(await self.now(job))
+            except StoreUnavailableError:
+                return False  # asked again, as everybody does
             return seen[-1].state in wanted
 
         try:
             await eventually(reached, within=within)
         except TimeoutError:
-            raise AssertionError(f"not {wanted} but {seen[-1]}") from None
+            raise AssertionError(f"not {wanted} but {seen[-1:]}") from None
         return seen[-1]
 
     async def generation(self, job: Job) -> Generation:
         """Return the only generation of a job."""
         (row,) = (await self.now(job)).generations
         return row
+
+    async def recorded(self, job: Job, *, count: int = 1) -> None:
+        """Return when the ledger knows of *count* generations, and the id of each that fal has accepted."""
+
+        async def known() -> bool:
+            ids = {row.provider_request_id for row in (await self.now(job)).generations}
+            return len(ids) >= count and {request.id for request in self.requests} <= ids
+
+        await eventually(known)
+
+    async def heard(self) -> None:
+        """Return when a worker hears whose cancellation was asked for."""
+
+        async def subscribed() -> bool:
+            return bool((await self.redis.pubsub_numsub(self.store.keys.control))[0][1])
+
+        await eventually(subscribed)
 
     async def logs(self, job: Job) -> list[str]:
         """Return what the model wrote, as the job's log holds it."""

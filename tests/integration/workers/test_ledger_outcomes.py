@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +13,7 @@ from core.errors import StoreUnavailableError
 from core.job import CancelOutcome, ErrorReason, GenerationState, JobState
 from emulator.faults import Fault
 from emulator.records import Status
-from tests.integration.workers.rig import ECHO, POLLS, PREFIX, eventually, key_of
+from tests.integration.workers.rig import ECHO, POLLS, PREFIX, TIMEOUTS, eventually, key_of
 from workers import generations
 from workers.generations import Ledger
 
@@ -89,8 +90,8 @@ async def test_failed_polls_do_not_end_a_job(rig: Rig, fault: Fault) -> None:
 
 
 async def test_a_poll_that_hangs_does_not_end_a_job(rig: Rig) -> None:
-    rig.order(Fault.POLL_HANG, seconds=30)
-    rig.worker().start()
+    rig.order(Fault.POLL_HANG, seconds=60)
+    rig.worker(timeouts=replace(TIMEOUTS, poll=timedelta(seconds=0.5))).start()
     job = await rig.submit()
 
     done = await rig.until(job)
@@ -157,10 +158,18 @@ async def test_what_the_model_refuses_is_not_tried_again(rig: Rig, fault: Fault,
 
 
 async def test_what_the_model_writes_arrives_once_and_in_order_and_progress_never_falls(rig: Rig) -> None:
-    rig.behave(run_seconds=0.5, queue_seconds=0.1)
+    rig.behave(run_seconds=0.5, concurrency=0)
     rig.order(Fault.REQUEUE, seconds=0.1)
     rig.worker().start()
     job = await rig.submit()
+    await eventually(lambda: bool(rig.requests) and rig.requests[0].polls > 1)
+    rig.behave(concurrency=1)
+    await asyncio.sleep(0)  # it begins the run that it loses after half of its time
+    rig.behave(run_seconds=60)
+    await eventually(lambda: rig.requests[0].requeues == 1 and rig.requests[0].status is Status.IN_PROGRESS)
+    polled = rig.requests[0].polls
+    await eventually(lambda: rig.requests[0].polls > polled + 10)
+    rig.behave(run_seconds=1)
 
     await rig.until(job)
 
@@ -195,19 +204,21 @@ async def test_a_step_waits_for_a_slot_of_its_own_while_another_step_has_the_att
     await rig.submit()
     ledger = await _ledger(rig, provider_slots=1)
 
-    async with asyncio.timeout(5):
-        await asyncio.gather(*(_generate(ledger, step) for step in ("first", "second", "third")))
+    await asyncio.gather(*(_generate(ledger, step) for step in ("first", "second", "third")))
 
     assert rig.books == (3, 3)
     assert rig.fal.context.ledger.peak_in_progress == 1
 
 
 async def test_steps_beside_each_other_take_a_slot_each_and_give_it_back(rig: Rig) -> None:
-    rig.behave(run_seconds=0.15)
+    rig.behave(run_seconds=60)
     await rig.submit()
     ledger = await _ledger(rig, provider_slots=3)
+    all_three = asyncio.gather(*(_generate(ledger, step) for step in ("first", "second", "third")))
+    await eventually(lambda: rig.fal.context.ledger.in_progress == 3)
+    rig.behave(run_seconds=0)
 
-    await asyncio.gather(*(_generate(ledger, step) for step in ("first", "second", "third")))
+    await all_three
 
     assert rig.fal.context.ledger.peak_in_progress == 3
     assert await rig.redis.zcard(f"{PREFIX}:provider") == 0
@@ -230,10 +241,11 @@ async def test_a_cancellation_finds_a_generation_that_was_stored_a_moment_before
 
 async def test_a_cancellation_is_told_to_fal_once(rig: Rig) -> None:
     rig.behave(run_seconds=60)
-    rig.worker().start()
+    worker = rig.worker().start()
     job = await rig.submit()
     await eventually(lambda: bool(rig.requests) and rig.requests[0].status is Status.IN_PROGRESS)
     held = await rig.until(job, JobState.PROCESSING)
+    await worker.died()
     first = Ledger(held, key_of(held), store=rig.attempt_store(), gateway=rig.gateway(), polls=POLLS)
     await first.cancel()
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from core.job import ErrorReason, GenerationState, Job, JobState, UnknownSubmission
-from devstack.ports import free_port
 from emulator.faults import Fault
 from emulator.records import Status
-from tests.integration.workers.rig import ECHO, eventually, key_of, left_behind, result_of
+from tests.integration.fal.raw_fal import Exchange, raw_fal
+from tests.integration.workers.rig import ECHO, SHORT_LEASE, eventually, key_of, left_behind, refusing, result_of
 from workers.generations import Ledger
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ async def test_an_attempt_interrupted_during_the_post_waits_for_fals_id(rig: Rig
 async def test_a_job_cancelled_during_the_post_is_cancelled_at_fal_however_often_it_is_told(rig: Rig) -> None:
     rig.behave(run_seconds=60)
     rig.order(Fault.SLOW_SUBMIT, seconds=0.8)
-    worker = rig.worker().start()  # its heartbeat tells the cancellation again, every 0.2 s
+    worker = rig.worker(lease=SHORT_LEASE).start()  # its heartbeat tells the cancellation again, every 0.2 s
     job = await rig.submit()
     await eventually(lambda: bool(rig.requests))
 
@@ -161,17 +162,24 @@ async def test_unknown_submits_are_repeated_only_as_often_as_attempts_are_allowe
 
 
 async def test_a_cancelled_job_is_not_submitted_anew_after_an_unknown_submit(rig: Rig) -> None:
-    rig.order(Fault.SLOW_SUBMIT, seconds=60)
-    worker = rig.worker().start(hears=False)
-    job = await rig.submit(on_unknown_submission=UnknownSubmission.RESUBMIT)
-    await eventually(lambda: bool(rig.requests))
+    cancelled = asyncio.Event()
 
-    await rig.cancel(job.tenant, job.id)
-    worker.attempts.cancel(f"{job.tenant}/{job.id}")
+    async def break_off(exchange: Exchange) -> None:
+        await cancelled.wait()
+        exchange.reset()
 
-    # The submit times out, its outcome unknown.
-    assert (await rig.until(job)).state is JobState.CANCELLED
-    assert rig.fal.context.ledger.posts == 1
+    async with raw_fal() as fal:
+        fal.script = break_off
+        worker = rig.worker(fal_url=fal.url).start(hears=False)
+        job = await rig.submit(on_unknown_submission=UnknownSubmission.RESUBMIT)
+        await fal.arrival(1)
+
+        await rig.cancel(job.tenant, job.id)
+        worker.attempts.cancel(f"{job.tenant}/{job.id}")
+        cancelled.set()  # the submit fails, its outcome unknown
+
+        assert (await rig.until(job)).state is JobState.CANCELLED
+        assert len(fal.requests) == 1
     assert (await rig.generation(job)).state is GenerationState.UNKNOWN
 
 
@@ -193,9 +201,10 @@ async def test_a_submit_that_fal_put_off_is_repeated_after_the_time_it_asked_for
 
 async def test_a_submit_is_repeated_when_fal_could_not_be_reached(rig: Rig) -> None:
     job = await rig.submit()
-    away = rig.worker(fal_url=f"http://127.0.0.1:{free_port()}").start()
-    await eventually(lambda: _has_failed_once(rig, job))
-    await away.died()
+    with refusing() as nowhere:
+        away = rig.worker(fal_url=nowhere).start()
+        await eventually(lambda: _has_failed_once(rig, job))
+        await away.died()
 
     rig.sweeping()
     rig.worker().start()
@@ -229,8 +238,8 @@ async def test_an_endpoint_that_fal_does_not_know_fails_the_job_without_a_retry(
 
 
 async def test_a_stale_attempts_writes_are_fenced_but_its_late_fal_id_is_salvaged(rig: Rig) -> None:
-    rig.order(Fault.SLOW_SUBMIT, seconds=0.5)
     stale = rig.worker().start(keeps_leases=False)
+    stale.gateway.answered.clear()
     job = await rig.submit()
     await eventually(lambda: bool(rig.requests))
     stale.takes_no_more()
@@ -238,6 +247,7 @@ async def test_a_stale_attempts_writes_are_fenced_but_its_late_fal_id_is_salvage
     await rig.lost(job)
     await rig.attempt_store().sweep()
     assert (await rig.now(job)).state is JobState.PENDING
+    stale.gateway.answered.set()
     await eventually(lambda: stale.attempts.running == 0)  # fenced, and so quiet
     await stale.died()
     row = await rig.generation(job)
@@ -250,8 +260,8 @@ async def test_a_stale_attempts_writes_are_fenced_but_its_late_fal_id_is_salvage
 
 
 async def test_an_attempt_goes_on_with_an_id_salvaged_after_its_claim(rig: Rig) -> None:
-    rig.order(Fault.SLOW_SUBMIT, seconds=0.6)
     stale = rig.worker().start(keeps_leases=False)
+    stale.gateway.answered.clear()
     job = await rig.submit()
     await eventually(lambda: bool(rig.requests))
     stale.takes_no_more()
@@ -261,6 +271,7 @@ async def test_an_attempt_goes_on_with_an_id_salvaged_after_its_claim(rig: Rig) 
     claimed = await store.claim("another", "nonce")
     assert claimed is not None
     assert claimed.generations[0].state is GenerationState.INTENDED
+    stale.gateway.answered.set()
     await eventually(lambda: stale.attempts.running == 0)
     await stale.died()
 
@@ -274,8 +285,8 @@ async def test_an_attempt_goes_on_with_an_id_salvaged_after_its_claim(rig: Rig) 
 
 
 async def test_an_id_salvaged_while_an_attempt_is_about_to_submit_anew_is_taken_instead(rig: Rig) -> None:
-    rig.order(Fault.SLOW_SUBMIT, seconds=0.6)
     stale = rig.worker().start(keeps_leases=False)
+    stale.gateway.answered.clear()
     job = await rig.submit(on_unknown_submission=UnknownSubmission.RESUBMIT)
     await eventually(lambda: bool(rig.requests))
     stale.takes_no_more()
@@ -288,6 +299,7 @@ async def test_an_id_salvaged_while_an_attempt_is_about_to_submit_anew_is_taken_
     unknown = await ledger._settled(claimed.generations[0])
     assert unknown is not None
     assert unknown.state is GenerationState.UNKNOWN
+    stale.gateway.answered.set()
     await eventually(lambda: stale.attempts.running == 0)
     await stale.died()
 

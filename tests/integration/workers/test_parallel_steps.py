@@ -14,6 +14,7 @@ from emulator.faults import Fault
 from emulator.records import Status
 from segue.v1.job_pb2 import JobResult
 from tests.integration.workers.rig import ECHO, PREFIX, eventually
+from tests.quickest import quickest
 from workers import slots
 from workers.errors import JobFailedError
 from workers.recipes.artifacts import result_of as result_from
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 SCENES = 12
 FAILS = "segue/fails"
+ENDLESS = "segue/endless"
+#: Seconds that a whole film may take to be waited for, on a machine that is busy.
+FILM = 60.0
 
 
 async def film(run: Run, spec: Any, *, scenes: int = SCENES) -> JobResult:
@@ -60,17 +64,21 @@ async def test_twelve_scenes_fill_six_slots_all_the_time(rig: Rig, performed: Ca
     rig.behave(run_seconds=seconds, concurrency=40)
     performed(film)
     rig.worker(provider_slots=6).start()
-    job = await rig.submit()
-    await rig.until(job, JobState.PROCESSING)
-    began = time.monotonic()
 
-    done = await rig.until(job, within=20)
+    async def made() -> float:
+        before = len(rig.requests)
+        job = await rig.submit()
+        await rig.until(job, JobState.PROCESSING)
+        began = time.monotonic()
+        done = await rig.until(job, within=FILM)
+        took = time.monotonic() - began
+        assert done.state is JobState.SUCCEEDED
+        assert rig.books == (before + 2 * SCENES, before + 2 * SCENES)
+        assert await slots_of(rig) == []
+        return took
 
-    took = time.monotonic() - began
-    assert done.state is JobState.SUCCEEDED
-    assert rig.books == (2 * SCENES, 2 * SCENES)
-    assert took <= 1.25 * 4 * seconds, took
-    assert await slots_of(rig) == []
+    most = 1.25 * 4 * seconds
+    assert await quickest(made, enough=most) <= most
 
 
 async def test_they_take_their_slots_in_their_order(rig: Rig, performed: Callable[[Recipe], None]) -> None:
@@ -78,7 +86,7 @@ async def test_they_take_their_slots_in_their_order(rig: Rig, performed: Callabl
     rig.worker(provider_slots=1).start()
     job = await rig.submit()
 
-    await rig.until(job, within=20)
+    await rig.until(job, within=FILM)
 
     assert prompts(rig) == [f"{kind}-{number}" for kind in ("audio", "images") for number in range(SCENES)]
 
@@ -89,7 +97,7 @@ async def test_their_progress_is_one(rig: Rig, performed: Callable[[Recipe], Non
     rig.worker(provider_slots=6).start()
     job = await rig.submit()
 
-    await rig.until(job, within=20)
+    await rig.until(job, within=FILM)
 
     events = await JobFeed(rig.store, rig.redis, job.tenant, job.id).events(after=0)
     told = [event.progress for event in events if isinstance(event, ProgressMade)]
@@ -123,7 +131,7 @@ async def test_a_job_keeps_its_slots_while_others_wait_and_takes_none_of_theirs(
     for job in single:
         assert (await rig.until(job)).state is JobState.SUCCEEDED
     assert (await rig.now(many)).state is JobState.PROCESSING
-    assert (await rig.until(many, within=20)).state is JobState.SUCCEEDED
+    assert (await rig.until(many, within=FILM)).state is JobState.SUCCEEDED
 
 
 async def test_what_one_step_frees_the_next_one_gets_before_all_jobs_that_wait(
@@ -150,18 +158,22 @@ async def test_a_slot_that_another_job_frees_is_taken_at_once(
     rig: Rig, performed: Callable[[Recipe], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(slots, "SLOT_PAUSE", 60)
-    rig.behave(run_seconds=2)
+    rig.behave(run_seconds=60)
+    rig.order(Fault.NEVER_FINISHES, endpoint=ENDLESS)
 
     async def some(run: Run, spec: Any) -> JobResult:
-        steps = 1 if run.job.owner == "first" else 2
-        await together(run.generate(f"{number}", ECHO, {"prompt": run.job.owner}) for number in range(steps))
+        endpoints = [ECHO] if run.job.owner == "first" else [ENDLESS, ECHO]
+        await together(run.generate(endpoint, endpoint, {"prompt": "a boat"}) for endpoint in endpoints)
         return JobResult()
 
     performed(some)
     rig.worker(provider_slots=2).start(slots=2)
     await rig.submit(owner="first")
-    await eventually(lambda: any(request.polls > 10 for request in rig.requests))
+    await eventually(lambda: len(rig.requests) == 1)
     await rig.submit(owner="second")
+    await eventually(lambda: len(rig.requests) == 2 and rig.requests[1].polls > 10)
+
+    rig.behave(run_seconds=0)
 
     await eventually(lambda: len(rig.requests) == 3)
 
@@ -229,7 +241,7 @@ class TestFailures:
         rig.worker().start()
         job = await rig.submit()
 
-        done = await rig.until(job, within=15)
+        done = await rig.until(job)
 
         assert (done.state, done.attempt) == (JobState.SUCCEEDED, 2)
         assert sorted(prompts(rig)) == ["bad", "bad", "good 0", "good 1", "good 2"]
@@ -285,10 +297,12 @@ async def test_a_second_worker_goes_on_with_all_of_them_and_pays_none_again(
     await eventually(lambda: len(rig.requests) >= 9)
 
     await first.died()
+    await rig.recorded(job)
+    await rig.lost(job)
     rig.sweeping()
     rig.worker(provider_slots=6).start()
 
-    done = await rig.until(job, within=20)
+    done = await rig.until(job, within=FILM)
     assert (done.state, done.attempt) == (JobState.SUCCEEDED, 2)
     assert rig.books == (2 * SCENES, 2 * SCENES)
     assert len(set(prompts(rig))) == 2 * SCENES
@@ -304,6 +318,6 @@ async def test_an_interrupted_job_goes_on_with_all_of_them(rig: Rig, performed: 
     await first.interrupted()
     rig.worker(provider_slots=6).start()
 
-    done = await rig.until(job, within=20)
+    done = await rig.until(job, within=FILM)
     assert done.state is JobState.SUCCEEDED
     assert rig.books == (2 * SCENES, 2 * SCENES)

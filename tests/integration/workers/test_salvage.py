@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from core.job import AttemptOutcome, ErrorReason, JobError, JobState
 from segue.v1.job_pb2 import Artifact, JobResult
-from tests.integration.workers.rig import ECHO, result_of
+from tests.integration.fal.leap import leap
+from tests.integration.workers.rig import ECHO, PATIENCE, result_of
 from workers.errors import JobFailedError
 
 if TYPE_CHECKING:
@@ -79,17 +79,19 @@ class TestSalvage:
             run.salvage(JobResult(artifacts=[Artifact(url="https://v3.fal.media/video.mp4")]))
             await run.progress("compositing", "Compositing", fraction=0.9)
             working.set()
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
             return JobResult()
 
         performed(endless)
         worker = rig.worker().start()
-        limit = timedelta(seconds=1.5) if end == "time limit" else timedelta(minutes=5)
-        job = await rig.submit(max_attempts=1, time_limit=limit)
-        await asyncio.wait_for(working.wait(), 10)
+        job = await rig.submit(max_attempts=1)
+        await asyncio.wait_for(working.wait(), PATIENCE)
         if end == "worker lost":
             await worker.died()
+            await rig.lost(job)
             rig.sweeping()
+        else:
+            leap(job.time_limit.total_seconds())
 
         failed = await rig.until(job)
 
