@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from core.events import follow
 from core.events.hub import Hub
 from core.job import JobKind
 from core.jobs import Jobs
@@ -52,8 +53,9 @@ def engine(engine_with: Callable[..., Engine]) -> Engine:
 
 
 @pytest.fixture
-async def hub(redis: Redis, engine: Engine) -> AsyncIterator[Hub]:
-    """A hub that listens."""
+async def hub(redis: Redis, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hub]:
+    """A hub that listens; no follower begins before his subscription, however busy the machine is."""
+    monkeypatch.setattr(follow, "CONFIRMATION", 30.0)
     hub = Hub(redis)
     hub.start()
     yield hub

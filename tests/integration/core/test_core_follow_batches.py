@@ -35,7 +35,7 @@ async def batch_of(engine: Engine, count: int) -> BatchId:
 
 
 def follow(
-    jobs: Jobs, batch_id: BatchId, *, after: int = 0, heartbeat: timedelta = SECOND
+    jobs: Jobs, batch_id: BatchId, *, after: int = 0, heartbeat: timedelta = HOUR
 ) -> AsyncGenerator[BatchSnapshot | BatchEvent | Thinned[BatchEvent] | Quiet, None]:
     return jobs.follow_batch(DEFAULT_TENANT, batch_id, after=after, heartbeat=heartbeat)
 
@@ -58,7 +58,7 @@ async def followed(jobs: Jobs, batch_id: BatchId) -> asyncio.Task[list[BatchSnap
     """Begin to follow a batch to its end, and return when the snapshot is there."""
     begun = asyncio.Event()
     following = asyncio.create_task(collect(jobs, batch_id, begun=begun))
-    await asyncio.wait_for(begun.wait(), 5)
+    await asyncio.wait_for(begun.wait(), 30)
     return following
 
 
@@ -196,7 +196,7 @@ async def test_a_batch_forgotten_under_its_watcher_is_not_found(jobs: Jobs, engi
         await engine.attempts.expire()
 
         with pytest.raises(BatchNotFoundError):
-            await asyncio.wait_for(_drain(items), 2)
+            await asyncio.wait_for(_drain(items), 30)
 
 
 async def _drain(items: AsyncGenerator[object, None]) -> None:

@@ -32,7 +32,7 @@ def follow(
     owner: str = "",
     labels: Mapping[str, str] | None = None,
     after: int = 0,
-    heartbeat: timedelta = SECOND,
+    heartbeat: timedelta = HOUR,
 ) -> AsyncGenerator[Item, None]:
     return jobs.follow_jobs(Tenant(tenant), owner=owner, labels=labels or {}, after=after, heartbeat=heartbeat)
 
@@ -40,7 +40,7 @@ def follow(
 async def take(items: AsyncGenerator[Item, None], count: int) -> list[TenantEvent]:
     """Return the next so many events."""
     found: list[TenantEvent] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while len(found) < count:
             item = await anext(items)
             if isinstance(item, TenantEvent):
@@ -169,7 +169,7 @@ async def test_a_watcher_of_few_among_many_hears_how_far_it_is(jobs: Jobs, engin
         await eventually(lambda: listens(engine))
         for _ in range(5):
             await engine.submit()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while (await anext(items)).sequence < 5:
                 pass
 
