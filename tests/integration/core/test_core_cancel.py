@@ -47,11 +47,11 @@ async def test_a_started_job_is_cancelling_and_its_worker_hears_of_it(engine: En
     job = await engine.started()
     async with engine.redis.pubsub() as pubsub:
         await pubsub.subscribe(engine.store.keys.control)
-        await pubsub.get_message(timeout=1)
+        await pubsub.get_message(timeout=30)  # of the subscription
 
         assert (await cancel(engine, job)).state is JobState.CANCELLING
 
-        heard: dict[str, Any] | None = await pubsub.get_message(timeout=1)
+        heard: dict[str, Any] | None = await pubsub.get_message(timeout=30)
     assert heard is not None
     assert heard["data"] == f"{job.tenant}/{job.id}".encode()
 

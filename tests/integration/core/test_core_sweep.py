@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tests.integration.core.engine import Clock, Engine
 
 QUEUE = f"{PREFIX}:dramatiq:segue"
+TOPPED_UP = f"{PREFIX}:topped-up"
 HEARTBEATS = f"{PREFIX}:dramatiq:__heartbeats__"
 #: What remains of an installation when all of its jobs are gone: counters.
 LASTING = {
@@ -90,19 +91,22 @@ async def test_one_sweep_mends_a_bounded_number(engine: Engine, clock: Clock) ->
 
 async def test_lost_tickets_are_topped_up_once_a_second(engine: Engine) -> None:
     await engine.submit()
-    await engine.redis.delete(QUEUE)
-
-    await engine.attempts.sweep()
-    assert await engine.tickets() > 0
-
-    await engine.redis.delete(QUEUE)
-    await engine.attempts.sweep()
-    assert await engine.tickets() == 0
 
     async def topped_up() -> bool:
+        await engine.redis.delete(QUEUE)
         await engine.attempts.sweep()
         return await engine.tickets() > 0
 
+    async def second_stands_still() -> bool:
+        """Keep the mark that was set with the tickets, unless its second has passed meanwhile."""
+        assert await topped_up()
+        assert await engine.redis.pttl(TOPPED_UP) <= 1000
+        return bool(await engine.redis.persist(TOPPED_UP))
+
+    await eventually(second_stands_still)
+    assert not await topped_up()
+
+    await engine.redis.pexpire(TOPPED_UP, 1)
     await eventually(topped_up)
 
 

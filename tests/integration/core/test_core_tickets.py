@@ -43,7 +43,7 @@ async def test_the_stock_worker_consumes_the_tickets_and_leaves_nothing(broker: 
     worker.start()
     try:
         await eventually(lambda: _are_consumed(consumed, 20))
-        broker.join(tickets.QUEUE, timeout=5000)
+        broker.join(tickets.QUEUE, timeout=30_000)
         await eventually(lambda: _nothing_is_left(engine))
     finally:
         worker.stop()
