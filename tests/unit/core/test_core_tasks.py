@@ -40,7 +40,7 @@ async def test_the_answers_come_in_the_order_of_the_questions() -> None:
 async def test_the_error_comes_as_it_is_when_the_others_have_ended() -> None:
     heard = asyncio.Event()
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         with pytest.raises(LookupError):
             await together([deaf(heard), fails()])
 
@@ -53,7 +53,7 @@ async def test_a_cancellation_ends_those_that_drop_one() -> None:
     working = asyncio.create_task(together([deaf(heard), answers(1, after=60)]))
     await asyncio.sleep(0)  # let it begin
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await ended(working)
 
     assert working.cancelled()
