@@ -8,6 +8,7 @@ import pytest
 
 import segue
 from tests.integration.client.scripted_server import ScriptedServer
+from tests.kept_port import kept_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -28,6 +29,9 @@ OPTIONS: dict[str, Any] = {
 class Face(Protocol):
     """What both clients can do, in a form that one test can use."""
 
+    seen: list[WatchJobResponse]
+    """The events of watches as they come."""
+
     async def call(self, name: str, *args: Any, **options: Any) -> Any: ...
 
     async def watch(self, job_id: str, **options: Any) -> list[WatchJobResponse]: ...
@@ -42,12 +46,17 @@ class Face(Protocol):
 class AioFace:
     def __init__(self, addresses: str, **options: Any) -> None:
         self.client = segue.aio.Client(addresses, **{**OPTIONS, **options})
+        self.seen: list[WatchJobResponse] = []
 
     async def call(self, name: str, *args: Any, **options: Any) -> Any:
         return await getattr(self.client, name)(*args, **options)
 
     async def watch(self, job_id: str, **options: Any) -> list[WatchJobResponse]:
-        return [event async for event in self.client.watch(job_id, **options)]
+        events = []
+        async for event in self.client.watch(job_id, **options):
+            events.append(event)
+            self.seen.append(event)
+        return events
 
     async def stream(self, name: str, *args: Any, **options: Any) -> list[Any]:
         return [message async for message in getattr(self.client, name)(*args, **options)]
@@ -62,12 +71,20 @@ class AioFace:
 class SyncFace:
     def __init__(self, addresses: str, **options: Any) -> None:
         self.client = segue.Client(addresses, **{**OPTIONS, **options})
+        self.seen: list[WatchJobResponse] = []
 
     async def call(self, name: str, *args: Any, **options: Any) -> Any:
         return await asyncio.to_thread(getattr(self.client, name), *args, **options)
 
     async def watch(self, job_id: str, **options: Any) -> list[WatchJobResponse]:
-        return await asyncio.to_thread(lambda: list(self.client.watch(job_id, **options)))
+        def watch() -> list[WatchJobResponse]:
+            events = []
+            for event in self.client.watch(job_id, **options):
+                events.append(event)
+                self.seen.append(event)
+            return events
+
+        return await asyncio.to_thread(watch)
 
     async def stream(self, name: str, *args: Any, **options: Any) -> list[Any]:
         return await asyncio.to_thread(lambda: list(getattr(self.client, name)(*args, **options)))
@@ -81,10 +98,11 @@ class SyncFace:
 
 @pytest.fixture
 async def server() -> AsyncIterator[ScriptedServer]:
-    server = ScriptedServer()
-    await server.start()
-    yield server
-    await server.vanish()
+    with kept_port() as port:
+        server = ScriptedServer(port=port)
+        await server.start()
+        yield server
+        await server.vanish()
 
 
 @pytest.fixture
@@ -114,7 +132,7 @@ async def client(connect: Callable[..., Face], server: ScriptedServer) -> Face:
 
 @pytest.fixture
 async def watchful(connect: Callable[..., Face], server: ScriptedServer) -> Face:
-    """A client that takes a stream for dead after 1.5 s of silence."""
+    """A client that takes a stream for dead after 1.5 s of silence, so also one that a busy machine holds up."""
     return connect(server.address, heartbeat_interval=0.5)
 
 

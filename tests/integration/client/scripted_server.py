@@ -138,6 +138,7 @@ class ScriptedJobs(JobServiceServicer, SystemServiceServicer):
         self.metadata: list[dict[str, str | bytes]] = []
         self.answers: dict[str, deque[Message | Refusal | object]] = defaultdict(deque)
         self.scenes: deque[tuple[object, ...]] = deque()
+        self.standing: dict[int, tuple[object, ...]] = {}
         self.hanging = asyncio.Event()
         """A call waits for an answer that does not come."""
         self.watching = asyncio.Event()
@@ -151,6 +152,10 @@ class ScriptedJobs(JobServiceServicer, SystemServiceServicer):
     def will_play(self, *steps: object) -> None:
         """Lay down a stream: messages, a pause in seconds, a refusal to end with, or HANG. Else it ends with OK."""
         self.scenes.append(steps)
+
+    def always_play(self, after_sequence: int, *steps: object) -> None:
+        """Lay down what every stream plays that goes on after a sequence, however often one comes."""
+        self.standing[after_sequence] = steps
 
     @property
     def resumed_after(self) -> list[int]:
@@ -191,9 +196,9 @@ class ScriptedJobs(JobServiceServicer, SystemServiceServicer):
     WatchBatch = _played("WatchBatch")
     WatchJobs = _played("WatchJobs")
 
-    async def play(self, rpc: str, request: Message, context: Context) -> AsyncIterator[Message]:
+    async def play(self, rpc: str, request: Any, context: Context) -> AsyncIterator[Message]:
         self.asked[rpc].append(request)
-        for step in self.scenes.popleft():
+        for step in self.standing.get(request.after_sequence) or self.scenes.popleft():
             match step:
                 case WatchJobResponse() | WatchBatchResponse() | WatchJobsResponse():
                     yield step
@@ -213,17 +218,19 @@ class ScriptedJobs(JobServiceServicer, SystemServiceServicer):
 
 
 class ScriptedServer:
-    """A server of scripted jobs that can vanish and come back on its port."""
+    """A server of scripted jobs that can vanish, and come back if its port is kept for it."""
 
     def __init__(
         self,
         options: Sequence[tuple[str, int]] = (),
         credentials: grpc.ServerCredentials | None = None,
+        *,
+        port: int = 0,
     ) -> None:
         self._options = [("grpc.so_reuseport", 0), *options]
         self._credentials = credentials
         self.jobs = ScriptedJobs()  # type: ignore[abstract]  # what no test calls stays unimplemented
-        self.port = 0
+        self.port = port
         self._server: grpc.aio.Server | None = None
 
     @property
