@@ -44,7 +44,7 @@ async def shelf(request: pytest.FixtureRequest, tmp_path: Path, s3_endpoint: str
 @pytest.fixture
 async def web() -> AsyncIterator[httpx.AsyncClient]:
     """A client as callers have one: no keys, no redirects."""
-    async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
         yield client
 
 
@@ -68,5 +68,5 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "+faststart",
     ]
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *source, *coding, str(path)]
-    subprocess.run(command, check=True, timeout=60)
+    subprocess.run(command, check=True, timeout=90)
     return path

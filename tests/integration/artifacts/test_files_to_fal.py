@@ -64,7 +64,7 @@ async def fal() -> AsyncIterator[RawFal]:
 
 @pytest.fixture
 async def gateway(fal: RawFal) -> AsyncIterator[FalGateway]:
-    gateway = FalGateway(key=KEY, base_url=fal.url, timeouts=Timeouts(upload=timedelta(seconds=2)))
+    gateway = FalGateway(key=KEY, base_url=fal.url, timeouts=Timeouts(upload=timedelta(minutes=1)))
     gateway.uploads._pauses = (0.0, 0.0)
     yield gateway
     await gateway.aclose()

@@ -140,7 +140,7 @@ async def test_a_set_life_counts_instead_of_the_jobs(root: Path, note: Path) -> 
     stored = await kept(store, note)
 
     assert stored.expire_time is not None
-    assert abs(stored.expire_time - datetime.now(UTC) - timedelta(minutes=5)) < 5 * SECOND
+    assert abs(stored.expire_time - datetime.now(UTC) - timedelta(minutes=5)) < timedelta(minutes=1)
 
 
 async def test_a_sweep_and_a_put_at_once_never_lose_the_file(root: Path, store: FolderStore, note: Path) -> None:
@@ -203,7 +203,7 @@ async def test_sweeping_goes_on_after_a_failure(note: Path, tmp_path: Path) -> N
 
     link.unlink()
     let_expire(file := file_of(link, await kept(store, note)))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while file.exists():
             await asyncio.sleep(0.01)
     sweeping.cancel()

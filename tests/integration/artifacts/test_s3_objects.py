@@ -11,8 +11,8 @@ from uuid import uuid4
 
 import pytest
 
-from devstack.ports import free_port
 from tests.integration.artifacts.shelves import PREFIX, SECRET, s3_client, s3_settings
+from tests.kept_port import kept_port
 from tests.unit.artifacts.jobs import job_of
 from workers.artifacts.s3 import S3Store, open_s3
 from workers.artifacts.store import StoreError
@@ -120,7 +120,8 @@ async def test_a_signed_address_works_as_long_as_it_says(
     assert signature["X-Amz-Expires"] == [str(seconds)]
     assert stored.expire_time is not None
     signed = datetime.strptime(signature["X-Amz-Date"][0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    assert timedelta(0) <= signed + timedelta(seconds=seconds) - stored.expire_time <= timedelta(seconds=2)
+    # It works until then, and not for long afterwards: signing comes a little later.
+    assert timedelta(0) <= signed + timedelta(seconds=seconds) - stored.expire_time <= timedelta(minutes=1)
     assert SECRET not in stored.url
 
 
@@ -143,10 +144,11 @@ async def test_a_bucket_that_is_not_there_is_final(s3_endpoint: str, note: Path)
 
 
 async def test_a_store_that_is_away_may_come_back(note: Path) -> None:
-    store = open_s3(s3_settings(f"http://127.0.0.1:{free_port()}", "films"))
+    with kept_port() as nobodys:
+        store = open_s3(s3_settings(f"http://127.0.0.1:{nobodys}", "films"))
 
-    with pytest.raises(StoreError, match="EndpointConnectionError") as caught:
-        await store.put(note, name="note.txt", content_type="text/plain", job=job_of())
+        with pytest.raises(StoreError, match="EndpointConnectionError") as caught:
+            await store.put(note, name="note.txt", content_type="text/plain", job=job_of())
 
     assert caught.value.retryable
 
