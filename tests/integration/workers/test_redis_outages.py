@@ -12,8 +12,6 @@ from core.job import JobState
 from core.store.connection import connect
 from core.tasks import ended
 from devstack.redis import RedisServer
-from emulator.faults import Fault
-from emulator.records import Status
 from tests.integration.workers.rig import Rig, eventually
 from workers import attempts, persistence
 from workers.sweeper import sweep
@@ -23,8 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from emulator.app import Emulator
-
-LONG_LEASE = timedelta(seconds=15)
 
 
 @pytest.fixture(autouse=True)
@@ -53,13 +49,14 @@ async def rig(server: RedisServer, fal: Emulator) -> AsyncIterator[Rig]:
 
 
 async def test_fals_id_is_kept_when_redis_is_away_during_the_post(rig: Rig, server: RedisServer) -> None:
-    rig.order(Fault.SLOW_SUBMIT, seconds=0.3)
-    rig.worker(lease=LONG_LEASE).start()
+    worker = rig.worker().start()
+    worker.gateway.answered.clear()
     job = await rig.submit()
     await eventually(lambda: bool(rig.requests))
 
     await server.kill()
-    await asyncio.sleep(0.6)  # fal answers meanwhile
+    worker.gateway.answered.set()
+    await asyncio.sleep(0.3)  # fal's answer comes meanwhile
     await server.start()
 
     done = await rig.until(job)
@@ -68,13 +65,13 @@ async def test_fals_id_is_kept_when_redis_is_away_during_the_post(rig: Rig, serv
 
 
 async def test_a_result_is_kept_when_redis_is_away_while_the_job_ends(rig: Rig, server: RedisServer) -> None:
-    rig.behave(run_seconds=0.3)
-    rig.worker(lease=LONG_LEASE).start()
+    rig.behave(run_seconds=60)
+    rig.worker().start()
     job = await rig.submit()
     await rig.until(job, JobState.PROCESSING)
-    await eventually(lambda: rig.requests[0].status is Status.IN_PROGRESS)
 
     await server.kill()
+    rig.behave(run_seconds=0)
     await eventually(lambda: rig.requests[0].result_reads == 1)
     await server.start()
 
@@ -108,7 +105,7 @@ async def test_an_outage_longer_than_the_lease_costs_a_running_job_no_attempt(
 
 
 async def test_a_claim_is_repeated_until_redis_is_back(rig: Rig, server: RedisServer) -> None:
-    worker = rig.worker(lease=LONG_LEASE)
+    worker = rig.worker()
     job = await rig.submit()
     await server.kill()
     working = asyncio.create_task(worker.attempts.work())
@@ -122,7 +119,7 @@ async def test_a_claim_is_repeated_until_redis_is_back(rig: Rig, server: RedisSe
 
 async def test_a_stalled_redis_delays_a_job_and_breaks_nothing(rig: Rig) -> None:
     rig.behave(run_seconds=0.2)
-    rig.worker(lease=LONG_LEASE).start()
+    rig.worker().start()
     jobs = [await rig.submit() for _ in range(3)]
     await eventually(lambda: bool(rig.requests))
 
