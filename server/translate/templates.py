@@ -63,7 +63,7 @@ def lay_over(base: Message, over: Message) -> None:
     """Change *base* into what *over* says, where it says something.
 
     Messages are gone into; lists are replaced as a whole, and so are durations; the JSON arguments of a model are
-    replaced name by name. A field without presence that holds its default (false, 0, "") says nothing.
+    replaced name by name. A field without presence that holds its default (0, "") says nothing.
     """
     for field, value in over.ListFields():
         if isinstance(value, Struct):

@@ -171,6 +171,20 @@ async def test_a_reference_that_fits_nothing_is_named_with_its_path(
     assert (len(partial.jobs), list(partial.failures)) == (1, [1])
 
 
+def test_what_a_template_turns_on_a_submission_can_turn_off() -> None:
+    base = json_format.ParseDict(
+        {"transition": {"thumbnail": True, "probe": True, "music": {"enabled": True, "type": "ambient"}}},
+        spec_pb2.JobSpec(),
+    )
+    over = json_format.ParseDict({"transition": {"thumbnail": False, "music": {"enabled": False}}}, spec_pb2.JobSpec())
+
+    lay_over(base, over)
+
+    assert json_format.MessageToDict(base) == {
+        "transition": {"thumbnail": False, "probe": True, "music": {"enabled": False, "type": "ambient"}}
+    }
+
+
 def test_what_is_laid_over_replaces_values_lists_and_arguments_by_name() -> None:
     base = json_format.ParseDict(
         {

@@ -42,6 +42,19 @@ def test_a_transition_says_nothing_that_its_caller_did_not() -> None:
     assert {field.name for field, _ in spec.transition.ListFields()} == {"front_image_url", "tail_image_url"}
 
 
+def test_what_a_template_turns_on_is_turned_off_by_false() -> None:
+    spec = segue.transition("a", "b", subtitles=False, music=False, voiceover=False, thumbnail=False, probe=False)
+
+    off = {"subtitles": {"enabled": False}, "music": {"enabled": False}, "voiceover": {"enabled": False}}
+    assert MessageToDict(spec.transition) == {
+        "frontImageUrl": "a",
+        "tailImageUrl": "b",
+        "thumbnail": False,
+        "probe": False,
+        **off,
+    }
+
+
 def test_a_transition_takes_full_messages() -> None:
     subtitles = spec_pb2.Subtitles(enabled=True, style="bold")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from google.protobuf.struct_pb2 import Struct
 
@@ -32,16 +32,18 @@ def transition(
     model: str = "",
     name: str = "",
     audio_url: str = "",
-    subtitles: spec_pb2.Subtitles | Iterable[tuple[float, float, str]] | None = None,
-    music: spec_pb2.Music | str | None = None,
-    voiceover: spec_pb2.Voiceover | str | None = None,
+    subtitles: spec_pb2.Subtitles | Iterable[tuple[float, float, str]] | bool | None = None,
+    music: spec_pb2.Music | str | bool | None = None,
+    voiceover: spec_pb2.Voiceover | str | Literal[False] | None = None,
     resolution: str = "",
     seed: int | None = None,
     generate_audio: bool | None = None,
-    thumbnail: bool = False,
-    probe: bool = False,
+    thumbnail: bool | None = None,
+    probe: bool | None = None,
 ) -> spec_pb2.JobSpec:
     """Describe a video that begins with one image and ends with another.
+
+    What is not given is as the template says, if the job is submitted with one; False turns off what that turns on.
 
     Args:
         front_image_url: the first frame, as an http(s) URL or a data: URI.
@@ -78,7 +80,7 @@ def transition(
         subtitles=_subtitles(subtitles),
         audio_url=audio_url,
         music=_music(music),
-        voiceover=spec_pb2.Voiceover(enabled=True, text=voiceover) if isinstance(voiceover, str) else voiceover,
+        voiceover=_voiceover(voiceover),
         resolution=resolution,
         seed=seed,
         generate_audio=generate_audio,
@@ -94,7 +96,7 @@ def composition(
     name: str = "",
     audio_url: str = "",
     crossfade: timedelta | float | None = None,
-    subtitles: spec_pb2.Subtitles | Iterable[tuple[float, float, str]] | None = None,
+    subtitles: spec_pb2.Subtitles | Iterable[tuple[float, float, str]] | bool | None = None,
     platform: str | spec_pb2.Platform.ValueType = "",
 ) -> spec_pb2.JobSpec:
     """Describe a video that is joined from others.
@@ -130,8 +132,8 @@ def script_video(
     voice_provider: str = "",
     voice_name: str = "",
     background_music_url: str = "",
-    music: spec_pb2.Music | str | None = None,
-    subtitles: spec_pb2.Subtitles | bool = False,
+    music: spec_pb2.Music | str | bool | None = None,
+    subtitles: spec_pb2.Subtitles | bool | None = None,
     image_model: str = "",
     image_style: str = "",
     script_model: str = "",
@@ -167,7 +169,7 @@ def script_video(
         voice_name=voice_name,
         background_music_url=background_music_url,
         music=_music(music),
-        subtitles=spec_pb2.Subtitles(enabled=True) if subtitles is True else subtitles or None,
+        subtitles=_subtitles(subtitles),
         image_model=image_model,
         image_style=image_style,
         script_model=script_model,
@@ -194,16 +196,26 @@ def model(endpoint: str, /, arguments: Mapping[str, Any] | None = None, **more_a
 
 
 def _subtitles(
-    subtitles: spec_pb2.Subtitles | Iterable[tuple[float, float, str]] | None,
+    subtitles: spec_pb2.Subtitles | Iterable[tuple[float, float, str]] | bool | None,
 ) -> spec_pb2.Subtitles | None:
     if subtitles is None or isinstance(subtitles, spec_pb2.Subtitles):
         return subtitles
+    if isinstance(subtitles, bool):
+        return spec_pb2.Subtitles(enabled=subtitles)
     cues = [spec_pb2.SubtitleCue(start=duration(start), end=duration(end), text=text) for start, end, text in subtitles]
     return spec_pb2.Subtitles(enabled=True, cues=cues)
 
 
-def _music(music: spec_pb2.Music | str | None) -> spec_pb2.Music | None:
+def _music(music: spec_pb2.Music | str | bool | None) -> spec_pb2.Music | None:
+    if isinstance(music, bool):
+        return spec_pb2.Music(enabled=music)
     return spec_pb2.Music(enabled=True, type=music) if isinstance(music, str) else music
+
+
+def _voiceover(voiceover: spec_pb2.Voiceover | str | Literal[False] | None) -> spec_pb2.Voiceover | None:
+    if voiceover is False:
+        return spec_pb2.Voiceover(enabled=False)
+    return spec_pb2.Voiceover(enabled=True, text=voiceover) if isinstance(voiceover, str) else voiceover
 
 
 def _clip(clip: str | Job) -> spec_pb2.Clip:

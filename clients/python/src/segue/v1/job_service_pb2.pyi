@@ -81,8 +81,9 @@ class SubmitJobRequest(_message.Message):
     on_unknown_submission: _job_pb2.UnknownSubmissionPolicy.ValueType
     """What happens when it cannot be known whether fal accepted a submit."""
     template_id: _builtins.str
-    """A saved template; what the spec sets stands before what the template says. The spec may then leave required fields,
-    or even its kind, to the template. Empty: none.
+    """A saved template; what the spec sets stands before what the template says. An empty text, or a 0 where a field is
+    not optional, is not set; a false is. The spec may then leave required fields, or even its kind, to the template.
+    Empty: none.
     """
     @_builtins.property
     def spec(self) -> _spec_pb2.JobSpec:

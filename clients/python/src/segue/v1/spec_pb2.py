@@ -26,39 +26,39 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13segue/v1/spec.proto\x12\x08segue.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xcc\x01\n\x07JobSpec\x12.\n\ntransition\x18\x01 \x01(\x0b\x32\x18.segue.v1.TransitionSpecH\x00\x12\x30\n\x0b\x63omposition\x18\x02 \x01(\x0b\x32\x19.segue.v1.CompositionSpecH\x00\x12\x31\n\x0cscript_video\x18\x03 \x01(\x0b\x32\x19.segue.v1.ScriptVideoSpecH\x00\x12$\n\x05model\x18\x04 \x01(\x0b\x32\x13.segue.v1.ModelSpecH\x00\x42\x06\n\x04kind\"\xac\x04\n\x0eTransitionSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x17\n\x0f\x66ront_image_url\x18\x02 \x01(\t\x12\x16\n\x0etail_image_url\x18\x03 \x01(\t\x12\x31\n\x0ftransition_type\x18\x04 \x01(\x0e\x32\x18.segue.v1.TransitionType\x12\x0e\n\x06prompt\x18\x05 \x01(\t\x12\x17\n\x0fnegative_prompt\x18\x06 \x01(\t\x12/\n\x0cvideo_length\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x14\n\x0c\x61spect_ratio\x18\x08 \x01(\t\x12\x16\n\tcfg_scale\x18\t \x01(\x01H\x00\x88\x01\x01\x12\r\n\x05model\x18\n \x01(\t\x12&\n\tsubtitles\x18\x0b \x01(\x0b\x32\x13.segue.v1.Subtitles\x12\x11\n\taudio_url\x18\x0c \x01(\t\x12\x1e\n\x05music\x18\r \x01(\x0b\x32\x0f.segue.v1.Music\x12&\n\tvoiceover\x18\x0e \x01(\x0b\x32\x13.segue.v1.Voiceover\x12\x12\n\nresolution\x18\x0f \x01(\t\x12\x11\n\x04seed\x18\x10 \x01(\x03H\x01\x88\x01\x01\x12\x1b\n\x0egenerate_audio\x18\x11 \x01(\x08H\x02\x88\x01\x01\x12\x11\n\tthumbnail\x18\x12 \x01(\x08\x12\r\n\x05probe\x18\x13 \x01(\x08\x42\x0c\n\n_cfg_scaleB\x07\n\x05_seedB\x11\n\x0f_generate_audio\"\x90\x01\n\tSubtitles\x12\x0f\n\x07\x65nabled\x18\x01 \x01(\x08\x12\r\n\x05style\x18\x02 \x01(\t\x12,\n\x08position\x18\x03 \x01(\x0e\x32\x1a.segue.v1.SubtitlePosition\x12#\n\x04\x63ues\x18\x04 \x03(\x0b\x32\x15.segue.v1.SubtitleCue\x12\x10\n\x08language\x18\x05 \x01(\t\"m\n\x0bSubtitleCue\x12(\n\x05start\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0c\n\x04text\x18\x03 \x01(\t\"E\n\x05Music\x12\x0f\n\x07\x65nabled\x18\x01 \x01(\x08\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0e\n\x06prompt\x18\x03 \x01(\t\x12\r\n\x05model\x18\x04 \x01(\t\"]\n\tVoiceover\x12\x0f\n\x07\x65nabled\x18\x01 \x01(\x08\x12\r\n\x05voice\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x10\n\x08provider\x18\x04 \x01(\t\x12\x10\n\x08language\x18\x05 \x01(\t\"\xcd\x01\n\x0f\x43ompositionSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1d\n\x05\x63lips\x18\x02 \x03(\x0b\x32\x0e.segue.v1.Clip\x12\x11\n\taudio_url\x18\x03 \x01(\t\x12,\n\tcrossfade\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\tsubtitles\x18\x05 \x01(\x0b\x32\x13.segue.v1.Subtitles\x12$\n\x08platform\x18\x06 \x01(\x0e\x32\x12.segue.v1.Platform\"7\n\x04\x43lip\x12\x10\n\x06job_id\x18\x01 \x01(\tH\x00\x12\x13\n\tvideo_url\x18\x02 \x01(\tH\x00\x42\x08\n\x06source\"\xb1\x03\n\x0fScriptVideoSpec\x12\x11\n\tscript_id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x16\n\x0escript_content\x18\x03 \x01(\t\x12\x10\n\x08language\x18\x04 \x01(\t\x12$\n\x08platform\x18\x05 \x01(\x0e\x32\x12.segue.v1.Platform\x12/\n\x0cvideo_length\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x16\n\x0evoice_provider\x18\x07 \x01(\t\x12\x12\n\nvoice_name\x18\x08 \x01(\t\x12\x1c\n\x14\x62\x61\x63kground_music_url\x18\t \x01(\t\x12\x13\n\x0btemplate_id\x18\n \x01(\t\x12\x14\n\x0c\x61spect_ratio\x18\x0b \x01(\t\x12&\n\tsubtitles\x18\x0c \x01(\x0b\x32\x13.segue.v1.Subtitles\x12\x1e\n\x05music\x18\r \x01(\x0b\x32\x0f.segue.v1.Music\x12\x13\n\x0bimage_model\x18\x0e \x01(\t\x12\x13\n\x0bimage_style\x18\x0f \x01(\t\x12\x14\n\x0cscript_model\x18\x10 \x01(\t\"I\n\tModelSpec\x12\x10\n\x08\x65ndpoint\x18\x01 \x01(\t\x12*\n\targuments\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct*\x85\x01\n\x07JobKind\x12\x18\n\x14JOB_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13JOB_KIND_TRANSITION\x10\x01\x12\x18\n\x14JOB_KIND_COMPOSITION\x10\x02\x12\x19\n\x15JOB_KIND_SCRIPT_VIDEO\x10\x03\x12\x12\n\x0eJOB_KIND_MODEL\x10\x04*\xdf\x01\n\x0eTransitionType\x12\x1f\n\x1bTRANSITION_TYPE_UNSPECIFIED\x10\x00\x12\x1d\n\x19TRANSITION_TYPE_ENERGETIC\x10\x01\x12\x18\n\x14TRANSITION_TYPE_CALM\x10\x02\x12\x1a\n\x16TRANSITION_TYPE_SMOOTH\x10\x03\x12\x1c\n\x18TRANSITION_TYPE_DRAMATIC\x10\x04\x12\x1a\n\x16TRANSITION_TYPE_DREAMY\x10\x05\x12\x1d\n\x19TRANSITION_TYPE_CINEMATIC\x10\x06*\x8c\x01\n\x10SubtitlePosition\x12!\n\x1dSUBTITLE_POSITION_UNSPECIFIED\x10\x00\x12\x1c\n\x18SUBTITLE_POSITION_BOTTOM\x10\x01\x12\x1c\n\x18SUBTITLE_POSITION_CENTER\x10\x02\x12\x19\n\x15SUBTITLE_POSITION_TOP\x10\x03*g\n\x08Platform\x12\x18\n\x14PLATFORM_UNSPECIFIED\x10\x00\x12\x14\n\x10PLATFORM_YOUTUBE\x10\x01\x12\x13\n\x0fPLATFORM_TIKTOK\x10\x02\x12\x16\n\x12PLATFORM_INSTAGRAM\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13segue/v1/spec.proto\x12\x08segue.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xcc\x01\n\x07JobSpec\x12.\n\ntransition\x18\x01 \x01(\x0b\x32\x18.segue.v1.TransitionSpecH\x00\x12\x30\n\x0b\x63omposition\x18\x02 \x01(\x0b\x32\x19.segue.v1.CompositionSpecH\x00\x12\x31\n\x0cscript_video\x18\x03 \x01(\x0b\x32\x19.segue.v1.ScriptVideoSpecH\x00\x12$\n\x05model\x18\x04 \x01(\x0b\x32\x13.segue.v1.ModelSpecH\x00\x42\x06\n\x04kind\"\xce\x04\n\x0eTransitionSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x17\n\x0f\x66ront_image_url\x18\x02 \x01(\t\x12\x16\n\x0etail_image_url\x18\x03 \x01(\t\x12\x31\n\x0ftransition_type\x18\x04 \x01(\x0e\x32\x18.segue.v1.TransitionType\x12\x0e\n\x06prompt\x18\x05 \x01(\t\x12\x17\n\x0fnegative_prompt\x18\x06 \x01(\t\x12/\n\x0cvideo_length\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x14\n\x0c\x61spect_ratio\x18\x08 \x01(\t\x12\x16\n\tcfg_scale\x18\t \x01(\x01H\x00\x88\x01\x01\x12\r\n\x05model\x18\n \x01(\t\x12&\n\tsubtitles\x18\x0b \x01(\x0b\x32\x13.segue.v1.Subtitles\x12\x11\n\taudio_url\x18\x0c \x01(\t\x12\x1e\n\x05music\x18\r \x01(\x0b\x32\x0f.segue.v1.Music\x12&\n\tvoiceover\x18\x0e \x01(\x0b\x32\x13.segue.v1.Voiceover\x12\x12\n\nresolution\x18\x0f \x01(\t\x12\x11\n\x04seed\x18\x10 \x01(\x03H\x01\x88\x01\x01\x12\x1b\n\x0egenerate_audio\x18\x11 \x01(\x08H\x02\x88\x01\x01\x12\x16\n\tthumbnail\x18\x12 \x01(\x08H\x03\x88\x01\x01\x12\x12\n\x05probe\x18\x13 \x01(\x08H\x04\x88\x01\x01\x42\x0c\n\n_cfg_scaleB\x07\n\x05_seedB\x11\n\x0f_generate_audioB\x0c\n\n_thumbnailB\x08\n\x06_probe\"\xa1\x01\n\tSubtitles\x12\x14\n\x07\x65nabled\x18\x01 \x01(\x08H\x00\x88\x01\x01\x12\r\n\x05style\x18\x02 \x01(\t\x12,\n\x08position\x18\x03 \x01(\x0e\x32\x1a.segue.v1.SubtitlePosition\x12#\n\x04\x63ues\x18\x04 \x03(\x0b\x32\x15.segue.v1.SubtitleCue\x12\x10\n\x08language\x18\x05 \x01(\tB\n\n\x08_enabled\"m\n\x0bSubtitleCue\x12(\n\x05start\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0c\n\x04text\x18\x03 \x01(\t\"V\n\x05Music\x12\x14\n\x07\x65nabled\x18\x01 \x01(\x08H\x00\x88\x01\x01\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0e\n\x06prompt\x18\x03 \x01(\t\x12\r\n\x05model\x18\x04 \x01(\tB\n\n\x08_enabled\"n\n\tVoiceover\x12\x14\n\x07\x65nabled\x18\x01 \x01(\x08H\x00\x88\x01\x01\x12\r\n\x05voice\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x10\n\x08provider\x18\x04 \x01(\t\x12\x10\n\x08language\x18\x05 \x01(\tB\n\n\x08_enabled\"\xcd\x01\n\x0f\x43ompositionSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1d\n\x05\x63lips\x18\x02 \x03(\x0b\x32\x0e.segue.v1.Clip\x12\x11\n\taudio_url\x18\x03 \x01(\t\x12,\n\tcrossfade\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\tsubtitles\x18\x05 \x01(\x0b\x32\x13.segue.v1.Subtitles\x12$\n\x08platform\x18\x06 \x01(\x0e\x32\x12.segue.v1.Platform\"7\n\x04\x43lip\x12\x10\n\x06job_id\x18\x01 \x01(\tH\x00\x12\x13\n\tvideo_url\x18\x02 \x01(\tH\x00\x42\x08\n\x06source\"\xb1\x03\n\x0fScriptVideoSpec\x12\x11\n\tscript_id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x16\n\x0escript_content\x18\x03 \x01(\t\x12\x10\n\x08language\x18\x04 \x01(\t\x12$\n\x08platform\x18\x05 \x01(\x0e\x32\x12.segue.v1.Platform\x12/\n\x0cvideo_length\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x16\n\x0evoice_provider\x18\x07 \x01(\t\x12\x12\n\nvoice_name\x18\x08 \x01(\t\x12\x1c\n\x14\x62\x61\x63kground_music_url\x18\t \x01(\t\x12\x13\n\x0btemplate_id\x18\n \x01(\t\x12\x14\n\x0c\x61spect_ratio\x18\x0b \x01(\t\x12&\n\tsubtitles\x18\x0c \x01(\x0b\x32\x13.segue.v1.Subtitles\x12\x1e\n\x05music\x18\r \x01(\x0b\x32\x0f.segue.v1.Music\x12\x13\n\x0bimage_model\x18\x0e \x01(\t\x12\x13\n\x0bimage_style\x18\x0f \x01(\t\x12\x14\n\x0cscript_model\x18\x10 \x01(\t\"I\n\tModelSpec\x12\x10\n\x08\x65ndpoint\x18\x01 \x01(\t\x12*\n\targuments\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct*\x85\x01\n\x07JobKind\x12\x18\n\x14JOB_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13JOB_KIND_TRANSITION\x10\x01\x12\x18\n\x14JOB_KIND_COMPOSITION\x10\x02\x12\x19\n\x15JOB_KIND_SCRIPT_VIDEO\x10\x03\x12\x12\n\x0eJOB_KIND_MODEL\x10\x04*\xdf\x01\n\x0eTransitionType\x12\x1f\n\x1bTRANSITION_TYPE_UNSPECIFIED\x10\x00\x12\x1d\n\x19TRANSITION_TYPE_ENERGETIC\x10\x01\x12\x18\n\x14TRANSITION_TYPE_CALM\x10\x02\x12\x1a\n\x16TRANSITION_TYPE_SMOOTH\x10\x03\x12\x1c\n\x18TRANSITION_TYPE_DRAMATIC\x10\x04\x12\x1a\n\x16TRANSITION_TYPE_DREAMY\x10\x05\x12\x1d\n\x19TRANSITION_TYPE_CINEMATIC\x10\x06*\x8c\x01\n\x10SubtitlePosition\x12!\n\x1dSUBTITLE_POSITION_UNSPECIFIED\x10\x00\x12\x1c\n\x18SUBTITLE_POSITION_BOTTOM\x10\x01\x12\x1c\n\x18SUBTITLE_POSITION_CENTER\x10\x02\x12\x19\n\x15SUBTITLE_POSITION_TOP\x10\x03*g\n\x08Platform\x12\x18\n\x14PLATFORM_UNSPECIFIED\x10\x00\x12\x14\n\x10PLATFORM_YOUTUBE\x10\x01\x12\x13\n\x0fPLATFORM_TIKTOK\x10\x02\x12\x16\n\x12PLATFORM_INSTAGRAM\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'segue.v1.spec_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_JOBKIND']._serialized_start=2062
-  _globals['_JOBKIND']._serialized_end=2195
-  _globals['_TRANSITIONTYPE']._serialized_start=2198
-  _globals['_TRANSITIONTYPE']._serialized_end=2421
-  _globals['_SUBTITLEPOSITION']._serialized_start=2424
-  _globals['_SUBTITLEPOSITION']._serialized_end=2564
-  _globals['_PLATFORM']._serialized_start=2566
-  _globals['_PLATFORM']._serialized_end=2669
+  _globals['_JOBKIND']._serialized_start=2147
+  _globals['_JOBKIND']._serialized_end=2280
+  _globals['_TRANSITIONTYPE']._serialized_start=2283
+  _globals['_TRANSITIONTYPE']._serialized_end=2506
+  _globals['_SUBTITLEPOSITION']._serialized_start=2509
+  _globals['_SUBTITLEPOSITION']._serialized_end=2649
+  _globals['_PLATFORM']._serialized_start=2651
+  _globals['_PLATFORM']._serialized_end=2754
   _globals['_JOBSPEC']._serialized_start=96
   _globals['_JOBSPEC']._serialized_end=300
   _globals['_TRANSITIONSPEC']._serialized_start=303
-  _globals['_TRANSITIONSPEC']._serialized_end=859
-  _globals['_SUBTITLES']._serialized_start=862
-  _globals['_SUBTITLES']._serialized_end=1006
-  _globals['_SUBTITLECUE']._serialized_start=1008
-  _globals['_SUBTITLECUE']._serialized_end=1117
-  _globals['_MUSIC']._serialized_start=1119
-  _globals['_MUSIC']._serialized_end=1188
-  _globals['_VOICEOVER']._serialized_start=1190
-  _globals['_VOICEOVER']._serialized_end=1283
-  _globals['_COMPOSITIONSPEC']._serialized_start=1286
-  _globals['_COMPOSITIONSPEC']._serialized_end=1491
-  _globals['_CLIP']._serialized_start=1493
-  _globals['_CLIP']._serialized_end=1548
-  _globals['_SCRIPTVIDEOSPEC']._serialized_start=1551
-  _globals['_SCRIPTVIDEOSPEC']._serialized_end=1984
-  _globals['_MODELSPEC']._serialized_start=1986
-  _globals['_MODELSPEC']._serialized_end=2059
+  _globals['_TRANSITIONSPEC']._serialized_end=893
+  _globals['_SUBTITLES']._serialized_start=896
+  _globals['_SUBTITLES']._serialized_end=1057
+  _globals['_SUBTITLECUE']._serialized_start=1059
+  _globals['_SUBTITLECUE']._serialized_end=1168
+  _globals['_MUSIC']._serialized_start=1170
+  _globals['_MUSIC']._serialized_end=1256
+  _globals['_VOICEOVER']._serialized_start=1258
+  _globals['_VOICEOVER']._serialized_end=1368
+  _globals['_COMPOSITIONSPEC']._serialized_start=1371
+  _globals['_COMPOSITIONSPEC']._serialized_end=1576
+  _globals['_CLIP']._serialized_start=1578
+  _globals['_CLIP']._serialized_end=1633
+  _globals['_SCRIPTVIDEOSPEC']._serialized_start=1636
+  _globals['_SCRIPTVIDEOSPEC']._serialized_end=2069
+  _globals['_MODELSPEC']._serialized_start=2071
+  _globals['_MODELSPEC']._serialized_end=2144
 # @@protoc_insertion_point(module_scope)

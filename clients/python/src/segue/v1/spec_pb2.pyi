@@ -245,9 +245,11 @@ class TransitionSpec(_message.Message):
     generate_audio: _builtins.bool
     """Whether the model makes sound of its own, for models that can; unset: the model's own default."""
     thumbnail: _builtins.bool
-    """Add a still picture of the video to the result."""
+    """Add a still picture of the video to the result. Unset: as the template says, else no."""
     probe: _builtins.bool
-    """Look into the file and tell its length, size, codecs and checksum also when nothing else asks for it."""
+    """Look into the file and tell its length, size, codecs and checksum also when nothing else asks for it. Unset: as the
+    template says, else no.
+    """
     @_builtins.property
     def video_length(self) -> _duration_pb2.Duration:
         """How long the video shall be, one of the model's own lengths (the default model: 5 s or 10 s; see
@@ -286,25 +288,33 @@ class TransitionSpec(_message.Message):
         resolution: _builtins.str = ...,
         seed: _builtins.int | None = ...,
         generate_audio: _builtins.bool | None = ...,
-        thumbnail: _builtins.bool = ...,
-        probe: _builtins.bool = ...,
+        thumbnail: _builtins.bool | None = ...,
+        probe: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_cfg_scale", b"_cfg_scale", "_generate_audio", b"_generate_audio", "_seed", b"_seed", "cfg_scale", b"cfg_scale", "generate_audio", b"generate_audio", "music", b"music", "seed", b"seed", "subtitles", b"subtitles", "video_length", b"video_length", "voiceover", b"voiceover"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cfg_scale", b"_cfg_scale", "_generate_audio", b"_generate_audio", "_probe", b"_probe", "_seed", b"_seed", "_thumbnail", b"_thumbnail", "cfg_scale", b"cfg_scale", "generate_audio", b"generate_audio", "music", b"music", "probe", b"probe", "seed", b"seed", "subtitles", b"subtitles", "thumbnail", b"thumbnail", "video_length", b"video_length", "voiceover", b"voiceover"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cfg_scale", b"_cfg_scale", "_generate_audio", b"_generate_audio", "_seed", b"_seed", "aspect_ratio", b"aspect_ratio", "audio_url", b"audio_url", "cfg_scale", b"cfg_scale", "front_image_url", b"front_image_url", "generate_audio", b"generate_audio", "model", b"model", "music", b"music", "name", b"name", "negative_prompt", b"negative_prompt", "probe", b"probe", "prompt", b"prompt", "resolution", b"resolution", "seed", b"seed", "subtitles", b"subtitles", "tail_image_url", b"tail_image_url", "thumbnail", b"thumbnail", "transition_type", b"transition_type", "video_length", b"video_length", "voiceover", b"voiceover"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cfg_scale", b"_cfg_scale", "_generate_audio", b"_generate_audio", "_probe", b"_probe", "_seed", b"_seed", "_thumbnail", b"_thumbnail", "aspect_ratio", b"aspect_ratio", "audio_url", b"audio_url", "cfg_scale", b"cfg_scale", "front_image_url", b"front_image_url", "generate_audio", b"generate_audio", "model", b"model", "music", b"music", "name", b"name", "negative_prompt", b"negative_prompt", "probe", b"probe", "prompt", b"prompt", "resolution", b"resolution", "seed", b"seed", "subtitles", b"subtitles", "tail_image_url", b"tail_image_url", "thumbnail", b"thumbnail", "transition_type", b"transition_type", "video_length", b"video_length", "voiceover", b"voiceover"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cfg_scale: _TypeAlias = _typing.Literal["cfg_scale"]  # noqa: Y015
     _WhichOneofArgType__cfg_scale: _TypeAlias = _typing.Literal["_cfg_scale", b"_cfg_scale"]  # noqa: Y015
     _WhichOneofReturnType__generate_audio: _TypeAlias = _typing.Literal["generate_audio"]  # noqa: Y015
     _WhichOneofArgType__generate_audio: _TypeAlias = _typing.Literal["_generate_audio", b"_generate_audio"]  # noqa: Y015
+    _WhichOneofReturnType__probe: _TypeAlias = _typing.Literal["probe"]  # noqa: Y015
+    _WhichOneofArgType__probe: _TypeAlias = _typing.Literal["_probe", b"_probe"]  # noqa: Y015
     _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
     _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
+    _WhichOneofReturnType__thumbnail: _TypeAlias = _typing.Literal["thumbnail"]  # noqa: Y015
+    _WhichOneofArgType__thumbnail: _TypeAlias = _typing.Literal["_thumbnail", b"_thumbnail"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__cfg_scale) -> _WhichOneofReturnType__cfg_scale | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__generate_audio) -> _WhichOneofReturnType__generate_audio | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__probe) -> _WhichOneofReturnType__probe | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__thumbnail) -> _WhichOneofReturnType__thumbnail | None: ...
 
 Global___TransitionSpec: _TypeAlias = TransitionSpec  # noqa: Y015
 
@@ -320,7 +330,7 @@ class Subtitles(_message.Message):
     CUES_FIELD_NUMBER: _builtins.int
     LANGUAGE_FIELD_NUMBER: _builtins.int
     enabled: _builtins.bool
-    """Whether subtitles are wanted at all."""
+    """Whether subtitles are wanted at all; unset: as the template says, else no."""
     style: _builtins.str
     """The name of a style; empty: the default style."""
     position: Global___SubtitlePosition.ValueType
@@ -334,17 +344,19 @@ class Subtitles(_message.Message):
     def __init__(
         self,
         *,
-        enabled: _builtins.bool = ...,
+        enabled: _builtins.bool | None = ...,
         style: _builtins.str = ...,
         position: Global___SubtitlePosition.ValueType = ...,
         cues: _abc.Iterable[Global___SubtitleCue] | None = ...,
         language: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_enabled", b"_enabled", "enabled", b"enabled"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cues", b"cues", "enabled", b"enabled", "language", b"language", "position", b"position", "style", b"style"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_enabled", b"_enabled", "cues", b"cues", "enabled", b"enabled", "language", b"language", "position", b"position", "style", b"style"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__enabled: _TypeAlias = _typing.Literal["enabled"]  # noqa: Y015
+    _WhichOneofArgType__enabled: _TypeAlias = _typing.Literal["_enabled", b"_enabled"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__enabled) -> _WhichOneofReturnType__enabled | None: ...
 
 Global___Subtitles: _TypeAlias = Subtitles  # noqa: Y015
 
@@ -393,7 +405,7 @@ class Music(_message.Message):
     PROMPT_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     enabled: _builtins.bool
-    """Whether music is wanted at all."""
+    """Whether music is wanted at all; unset: as the template says, else no."""
     type: _builtins.str
     """The kind of music, for example "ambient" or "upbeat"."""
     prompt: _builtins.str
@@ -403,16 +415,18 @@ class Music(_message.Message):
     def __init__(
         self,
         *,
-        enabled: _builtins.bool = ...,
+        enabled: _builtins.bool | None = ...,
         type: _builtins.str = ...,
         prompt: _builtins.str = ...,
         model: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_enabled", b"_enabled", "enabled", b"enabled"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["enabled", b"enabled", "model", b"model", "prompt", b"prompt", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_enabled", b"_enabled", "enabled", b"enabled", "model", b"model", "prompt", b"prompt", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__enabled: _TypeAlias = _typing.Literal["enabled"]  # noqa: Y015
+    _WhichOneofArgType__enabled: _TypeAlias = _typing.Literal["_enabled", b"_enabled"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__enabled) -> _WhichOneofReturnType__enabled | None: ...
 
 Global___Music: _TypeAlias = Music  # noqa: Y015
 
@@ -428,7 +442,7 @@ class Voiceover(_message.Message):
     PROVIDER_FIELD_NUMBER: _builtins.int
     LANGUAGE_FIELD_NUMBER: _builtins.int
     enabled: _builtins.bool
-    """Whether a voice-over is wanted at all."""
+    """Whether a voice-over is wanted at all; unset: as the template says, else no."""
     voice: _builtins.str
     """The name of the voice; empty: the voice model's default."""
     text: _builtins.str
@@ -440,17 +454,19 @@ class Voiceover(_message.Message):
     def __init__(
         self,
         *,
-        enabled: _builtins.bool = ...,
+        enabled: _builtins.bool | None = ...,
         voice: _builtins.str = ...,
         text: _builtins.str = ...,
         provider: _builtins.str = ...,
         language: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_enabled", b"_enabled", "enabled", b"enabled"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["enabled", b"enabled", "language", b"language", "provider", b"provider", "text", b"text", "voice", b"voice"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_enabled", b"_enabled", "enabled", b"enabled", "language", b"language", "provider", b"provider", "text", b"text", "voice", b"voice"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__enabled: _TypeAlias = _typing.Literal["enabled"]  # noqa: Y015
+    _WhichOneofArgType__enabled: _TypeAlias = _typing.Literal["_enabled", b"_enabled"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__enabled) -> _WhichOneofReturnType__enabled | None: ...
 
 Global___Voiceover: _TypeAlias = Voiceover  # noqa: Y015
 
