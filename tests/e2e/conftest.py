@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-#: Short leases and polls, so that what is tested is the behaviour and not the patience.
-QUICK = {"SEGUE_LEASE_SECONDS": "3", "SEGUE_POLL_SECONDS": "0.2", "SEGUE_POLL_MAX_SECONDS": "0.5"}
+#: Short polls, so that what is tested is the behaviour and not the patience; and a lease that a busy machine keeps.
+QUICK = {"SEGUE_LEASE_SECONDS": "30", "SEGUE_POLL_SECONDS": "0.2", "SEGUE_POLL_MAX_SECONDS": "0.5"}
+#: Of a worker that is to be killed: others wait for the end of its lease.
+MORTAL = {"SEGUE_LEASE_SECONDS": "3"}
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import imageio_ffmpeg
 from PIL import Image, ImageChops, ImageStat
@@ -11,7 +11,26 @@ from PIL import Image, ImageChops, ImageStat
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from devstack.stack import Stack
+    from segue import aio
     from segue.v1.job_service_pb2 import WatchJobResponse
+
+#: Seconds at fal that no test waits for: it ends them when it has done what it must do before.
+FOR_EVER: Final = 600
+
+
+async def until_followed(stack: Stack, client: aio.Client, job_id: str) -> None:
+    """Wait until a generation of a job runs at fal, and its worker has written fal's id of it down.
+
+    A worker that dies between the two leaves it unknown whether fal has it.
+    """
+    async with asyncio.timeout(60):
+        while True:
+            requests = (await stack.emulator.ledger()).requests
+            running = {request["request_id"] for request in requests if request["status"] == "IN_PROGRESS"}
+            if running & {row.provider_request_id for row in (await client.get(job_id)).generations}:
+                return
+            await asyncio.sleep(0.05)
 
 
 def assert_gap_free(events: list[WatchJobResponse]) -> None:

@@ -39,7 +39,7 @@ PATIENCE: Final = 150
 SMALL: Final = 480
 #: Short polls and a lease that a busy machine keeps; files on loopback may be named.
 QUICK: Final = {
-    "SEGUE_LEASE_SECONDS": "5",
+    "SEGUE_LEASE_SECONDS": "30",
     "SEGUE_POLL_SECONDS": "0.1",
     "SEGUE_POLL_MAX_SECONDS": "0.3",
     "SEGUE_QUEUE_POLL_MILLISECONDS": "50",
@@ -145,7 +145,7 @@ def data_url(path: Path, content_type: str) -> str:
 
 async def fetched(url: str) -> bytes:
     """Return the file at a URL of the emulator."""
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
         return (await http.get(url)).raise_for_status().content
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import segue
 from segue import aio
+from tests.e2e.conftest import MORTAL
+from tests.e2e.evidence import FOR_EVER, until_followed
 
 if TYPE_CHECKING:
     from devstack.stack import Stack
@@ -16,15 +18,16 @@ ECHO = segue.model("segue/echo", number=1)
 
 async def test_a_killed_worker_costs_neither_the_job_nor_a_second_payment(stack: Stack) -> None:
     await stack.start_server()
-    doomed = await stack.start_worker()
-    await stack.emulator.settings(run_seconds=4)
+    doomed = await stack.start_worker(environment=MORTAL)
+    await stack.emulator.settings(run_seconds=FOR_EVER)
     async with aio.Client(stack.address) as client:
         job = await client.submit(ECHO)
-        await _until_running(stack)
+        await until_followed(stack, client, job.id)
         await doomed.kill()
+        await stack.emulator.settings(run_seconds=0.2)
         await stack.start_worker()
 
-        finished = await client.result(job.id, timeout=30)
+        finished = await client.result(job.id, timeout=60)
 
     ledger = await stack.emulator.ledger()
     assert (ledger.submits, ledger.billed) == (1, 1)
@@ -34,14 +37,15 @@ async def test_a_killed_worker_costs_neither_the_job_nor_a_second_payment(stack:
 async def test_a_stopped_worker_hands_its_job_over_without_costing_an_attempt(stack: Stack) -> None:
     await stack.start_server()
     leaving = await stack.start_worker()
-    await stack.emulator.settings(run_seconds=4)
+    await stack.emulator.settings(run_seconds=FOR_EVER)
     async with aio.Client(stack.address) as client:
         job = await client.submit(ECHO, max_attempts=1)
-        await _until_running(stack)
+        await until_followed(stack, client, job.id)
         await stack.start_worker()
 
         assert await leaving.stop() == 0
-        finished = await client.result(job.id, timeout=30)
+        await stack.emulator.settings(run_seconds=0.2)
+        finished = await client.result(job.id, timeout=60)
 
     ledger = await stack.emulator.ledger()
     assert (ledger.submits, ledger.billed) == (1, 1)
@@ -69,7 +73,7 @@ async def test_a_job_that_was_submitted_so_is_submitted_anew_after_an_unknown_ou
         await stack.emulator.fault("reset_after_accept")
         job = await client.submit(ECHO, on_unknown_submission="resubmit")
 
-        finished = await client.result(job.id, timeout=30)
+        finished = await client.result(job.id, timeout=60)
 
     assert (await stack.emulator.ledger()).submits == 2
     assert finished.generations[0].submits == 2
@@ -78,17 +82,23 @@ async def test_a_job_that_was_submitted_so_is_submitted_anew_after_an_unknown_ou
 async def test_a_watch_goes_on_at_another_server_when_its_own_stops_or_is_killed(stack: Stack) -> None:
     servers = [await stack.start_server() for _ in range(3)]
     await stack.start_worker()
-    await stack.emulator.settings(run_seconds=5)
+    await stack.emulator.settings(run_seconds=FOR_EVER)
     async with aio.Client([server.address for server in servers]) as client:
         job = await client.submit(ECHO)
 
-        async def watched() -> list[segue.WatchJobResponse]:
-            return [event async for event in client.watch(job.id)]
+        async def watched(begun: asyncio.Event) -> list[segue.WatchJobResponse]:
+            told = []
+            async for event in client.watch(job.id):
+                told.append(event)
+                begun.set()
+            return told
 
-        watches = [asyncio.create_task(watched()) for _ in range(6)]
-        await _until_running(stack)
+        begun = [asyncio.Event() for _ in range(6)]
+        watches = [asyncio.create_task(watched(each)) for each in begun]
+        await asyncio.gather(until_followed(stack, client, job.id), *(each.wait() for each in begun))
         assert await servers[0].stop() == 0
         await servers[1].kill()
+        await stack.emulator.settings(run_seconds=0.2)
         told = await asyncio.gather(*watches)
 
     for events in told:
@@ -101,21 +111,17 @@ async def test_jobs_survive_a_restart_of_redis(stack: Stack) -> None:
     assert stack.redis is not None
     await stack.start_server()
     await stack.start_worker()
-    await stack.emulator.settings(run_seconds=4)
+    await stack.emulator.settings(run_seconds=FOR_EVER)
     async with aio.Client(stack.address) as client:
         job = await client.submit(ECHO)
-        await _until_running(stack)
+        await until_followed(stack, client, job.id)
         await stack.redis.restart()
+        await stack.emulator.settings(run_seconds=0.2)
 
         finished = await client.result(job.id, timeout=60)
 
     assert finished.state == segue.JobState.JOB_STATE_SUCCEEDED
     assert (await stack.emulator.ledger()).submits == 1
-
-
-async def _until_running(stack: Stack) -> None:
-    while not any(row["status"] == "IN_PROGRESS" for row in (await stack.emulator.ledger()).requests):
-        await asyncio.sleep(0.05)
 
 
 async def _ended(client: aio.Client, job_id: str) -> segue.Job:

@@ -12,6 +12,7 @@ import pytest
 
 import segue
 from segue.v1.job_pb2 import JobError, JobState
+from tests.e2e.evidence import FOR_EVER
 from tests.e2e.films import THUMBNAIL, VIDEO, changed_thirds, filmed, is_black, seen
 from tests.integration.media.footage import beeps, colour_clip, flashes, our_ffmpeg, tone
 from tests.integration.media.strangers import Stranger, page
@@ -47,6 +48,16 @@ async def clips_of(stage: Stage, *lengths: int) -> list[segue.Job]:
     return list(batch.jobs)
 
 
+@asynccontextmanager
+async def clips_that_run(stage: Stage, *lengths: int) -> AsyncIterator[list[segue.Job]]:
+    """Submit a transition of each length; none ends before the block does."""
+    await stage.stack.emulator.settings(run_seconds=FOR_EVER)
+    try:
+        yield await clips_of(stage, *lengths)
+    finally:
+        await stage.stack.emulator.settings(run_seconds=0.5)
+
+
 async def failure(stage: Stage, job: segue.Job) -> JobError:
     """Return why a job has failed."""
     with pytest.raises(segue.errors.JobFailed):
@@ -55,10 +66,8 @@ async def failure(stage: Stage, job: segue.Job) -> JobError:
 
 
 async def test_a_composition_of_running_jobs_waits_for_them_and_then_joins_them(stage: Stage, tmp_path: Path) -> None:
-    await stage.stack.emulator.settings(run_seconds=2)
-    clips = await clips_of(stage, 5, 5)
-    await stage.stack.emulator.settings(run_seconds=0.5)
-    job = await stage.client.submit(segue.composition(clips))
+    async with clips_that_run(stage, 5, 5) as clips:
+        job = await stage.client.submit(segue.composition(clips))
     assert (job.state, job.awaited_job_count) == (JobState.JOB_STATE_HELD, 2)
 
     film = await filmed(stage, job, tmp_path)
@@ -143,10 +152,10 @@ async def test_a_composition_of_an_unknown_job_is_refused_at_once(stage: Stage) 
 
 
 async def test_a_composition_that_waits_can_be_cancelled_and_its_clips_go_on(stage: Stage) -> None:
-    (clip,) = await clips_of(stage, 5)
-    job = await stage.client.submit(segue.composition([clip]))
+    async with clips_that_run(stage, 5) as (clip,):
+        job = await stage.client.submit(segue.composition([clip]))
 
-    cancelled = await stage.client.cancel(job.id)
+        cancelled = await stage.client.cancel(job.id)
 
     assert cancelled.state == JobState.JOB_STATE_CANCELLED
     assert (await stage.client.result(clip.id, timeout=120)).state == JobState.JOB_STATE_SUCCEEDED

@@ -90,5 +90,5 @@ async def test_a_sound_is_no_clip_and_a_silent_video_no_music(shelved: Stage, tm
 async def _failed(stage: Stage, spec: segue.JobSpec) -> JobError:
     job = await stage.client.submit(spec)
     with pytest.raises(segue.errors.JobFailed):
-        await stage.client.result(job.id, timeout=60)
+        await stage.client.result(job.id, timeout=120)
     return (await stage.client.get(job.id)).error

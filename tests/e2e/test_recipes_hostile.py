@@ -140,5 +140,5 @@ async def test_the_most_and_longest_cues_take_a_while_and_do_no_harm(
 async def _failed(stage: Stage, spec: segue.JobSpec) -> segue.Job:
     job = await stage.client.submit(spec)
     with pytest.raises(segue.errors.JobFailed):
-        await stage.client.result(job.id, timeout=60)
+        await stage.client.result(job.id, timeout=120)
     return await stage.client.get(job.id)

@@ -12,6 +12,8 @@ import pytest_asyncio
 
 import segue
 from segue.v1.job_pb2 import GenerationState, JobState
+from tests.e2e.conftest import MORTAL
+from tests.e2e.evidence import FOR_EVER
 from tests.e2e.films import SUBTITLES, VIDEO, Stage, fetched, filmed
 from tests.e2e.scripts import script
 
@@ -23,6 +25,8 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)
 
 #: Seconds of a time limit: enough for a generation, not for an ffmpeg that never ends.
 LIMIT: Final = 10
+COMPLETED: Final = GenerationState.GENERATION_STATE_COMPLETED
+SUBMITTED: Final = GenerationState.GENERATION_STATE_SUBMITTED
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -94,14 +98,17 @@ async def test_a_script_whose_worker_dies_between_its_steps_succeeds_and_pays_ea
     bare: Stage, tmp_path: Path
 ) -> None:
     few = {"SEGUE_FAL_CONCURRENCY": "2"}
-    await bare.stack.emulator.settings(run_seconds=2)
-    doomed = await bare.stack.start_worker(environment=few)
+    await bare.stack.emulator.settings(queue_seconds=0, run_seconds=FOR_EVER)
+    doomed = await bare.stack.start_worker(environment={**few, **MORTAL})
     spec = segue.script_video(script(2), platform="instagram", aspect_ratio="1:1")
     job = await bare.client.submit(spec)
-    await _until_half_generated(bare, job)
+    await _until_generations(bare, job, {SUBMITTED: 2})
+    # Those that run end; those that take their places stay in the queue.
+    await bare.stack.emulator.settings(queue_seconds=FOR_EVER, run_seconds=0)
+    await _until_generations(bare, job, {COMPLETED: 2, SUBMITTED: 2})
 
     await doomed.kill()
-    await bare.stack.emulator.settings(run_seconds=0.5)
+    await bare.stack.emulator.settings(queue_seconds=0.1, run_seconds=0.5)
     worker = await bare.stack.start_worker(environment=few)
     film = await filmed(bare, job, tmp_path)
 
@@ -111,12 +118,12 @@ async def test_a_script_whose_worker_dies_between_its_steps_succeeds_and_pays_ea
     assert [row.submits for row in film.job.generations] == [1] * 4
 
 
-async def _until_half_generated(stage: Stage, job: segue.Job) -> None:
-    """Wait until some steps are done, and others are at fal."""
+async def _until_generations(stage: Stage, job: segue.Job, wanted: dict[int, int]) -> None:
+    """Wait until the generations of a job stand so."""
     async with asyncio.timeout(60):
         while True:
             states = Counter(row.state for row in (await stage.client.get(job.id)).generations)
-            if states == {GenerationState.GENERATION_STATE_COMPLETED: 2, GenerationState.GENERATION_STATE_SUBMITTED: 2}:
+            if states == wanted:
                 return
             await asyncio.sleep(0.05)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import segue
 from segue import aio
-from tests.e2e.evidence import assert_gap_free
+from tests.e2e.evidence import FOR_EVER, assert_gap_free
 
 if TYPE_CHECKING:
     from devstack.stack import Stack
@@ -32,16 +32,22 @@ async def test_a_watch_can_change_the_server_after_every_event(stack: Stack) -> 
 
 
 async def test_a_deploy_of_all_servers_goes_unseen_by_those_who_watch(stack: Stack) -> None:
-    await stack.emulator.settings(run_seconds=4)
+    await stack.emulator.settings(run_seconds=FOR_EVER)
     old = await asyncio.gather(stack.start_server(), stack.start_server())
     await stack.start_worker()
     async with aio.Client([server.address for server in old]) as client:
         batch = await client.submit_batch([segue.model("segue/echo", number=number) for number in range(10)])
-        watches = [asyncio.create_task(_watched(client, job.id)) for job in batch.jobs]
+        begun = [asyncio.Event() for _ in batch.jobs]
+        watches = [
+            asyncio.create_task(_watched(client, job.id, begun=each))
+            for job, each in zip(batch.jobs, begun, strict=True)
+        ]
+        await asyncio.gather(*(each.wait() for each in begun))
 
         for server in old:
             assert await server.stop() == 0
             await stack.start_server(listen=server.address)
+        await stack.emulator.settings(run_seconds=0.2)
         told = await asyncio.gather(*watches)
 
     for events in told:
@@ -50,8 +56,15 @@ async def test_a_deploy_of_all_servers_goes_unseen_by_those_who_watch(stack: Sta
     assert (await stack.emulator.ledger()).submits == len(batch.jobs)
 
 
-async def _watched(client: aio.Client, job_id: str, *, after: int = 0) -> list[WatchJobResponse]:
-    return [event async for event in client.watch(job_id, after_sequence=after)]
+async def _watched(
+    client: aio.Client, job_id: str, *, after: int = 0, begun: asyncio.Event | None = None
+) -> list[WatchJobResponse]:
+    told = []
+    async for event in client.watch(job_id, after_sequence=after):
+        told.append(event)
+        if begun is not None:
+            begun.set()
+    return told
 
 
 async def _next_event(client: aio.Client, job_id: str, *, after: int) -> WatchJobResponse:
