@@ -60,7 +60,7 @@ def ffmpegs() -> list[psutil.Process]:
     return found
 
 
-async def until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
+async def until(condition: Callable[[], bool], *, seconds: float = 60) -> None:
     """Wait for *condition* to hold."""
     async with asyncio.timeout(seconds):
         while not condition():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import random
 import struct
 import zipfile
 import zlib
@@ -165,9 +166,9 @@ async def test_a_file_without_end_is_cut_off_at_the_limit(stranger: Stranger, tm
 @pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + MP4_HEAD])
 async def test_a_server_that_drips_runs_out_of_time(stranger: Stranger, tmp_path: Path, head: bytes) -> None:
     url = stranger.put("/clip.mp4", dripping(head, pause=0.02))
-    limits = FetchLimits(time=timedelta(seconds=0.6), idle=timedelta(seconds=0.5))
+    limits = FetchLimits(time=timedelta(seconds=0.6), idle=timedelta(minutes=5))
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         with pytest.raises(UnreachableMediaError, match=r"took longer than 0:00:00\.6"):
             await fetcher_for(stranger, limits).fetch(url, tmp_path / "clip", wanted=MediaKind.VIDEO)
 
@@ -307,7 +308,7 @@ async def test_a_video_of_noise_is_refused(tmp_path: Path) -> None:
     clip = await sample(tmp_path / "clip.mp4", "-movflags", "+faststart")
     data = bytearray(clip.read_bytes())
     start = data.index(b"mdat") + 4
-    data[start:] = os.urandom(len(data) - start)
+    data[start:] = random.Random(1).randbytes(len(data) - start)  # noqa: S311 - the same noise each time
     clip.write_bytes(data)
 
     with pytest.raises(InputMediaError, match="cannot be decoded"):

@@ -147,8 +147,10 @@ async def test_the_picture_on_a_sleeve_is_no_video(tmp_path: Path) -> None:
 
 
 async def test_a_look_that_takes_too_long_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    clip = await sample(tmp_path / "clip.mp4")
-    monkeypatch.setattr(probing, "_LIMITS", MediaLimits(time=timedelta(milliseconds=10)))
+    clip, endless = await sample(tmp_path / "clip.mp4"), tmp_path / "probing.py"
+    endless.write_text("import time; time.sleep(600)")
+    monkeypatch.setattr(probing, "_PROBING", str(endless))
+    monkeypatch.setattr(probing, "_LIMITS", MediaLimits(time=timedelta(milliseconds=300)))
 
     with pytest.raises(MediaError, match=r"clip\.mp4 could not be looked at within"):
         await probe(clip)
