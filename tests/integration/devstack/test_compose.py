@@ -27,7 +27,7 @@ async def up(file: ComposeFile) -> AsyncIterator[dict[str, list[ChildProcess]]]:
     try:
         for name in ("redis", "emulator", "server", "worker"):
             processes[name] = file.start(name)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while not await healthy(file, name):
                     assert all(process.is_running for process in processes[name]), processes[name][0].tail()
                     await asyncio.sleep(0.1)
@@ -59,7 +59,7 @@ async def test_what_the_compose_file_says_makes_a_video_and_stops_in_order(tmp_p
     async with up(file) as processes, aio.Client(f"127.0.0.1:{file.ports['server']}") as client:
         assert len(processes["worker"]) == 2
         job = await client.submit(segue.model("fal-ai/flux/schnell", prompt="a red cup"))
-        finished = await client.result(job.id, timeout=60)
+        finished = await client.result(job.id, timeout=90)
 
     assert segue.state_name(finished.state) == "succeeded"
     assert [artifact.content_type for artifact in finished.result.artifacts]

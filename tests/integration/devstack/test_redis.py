@@ -49,10 +49,11 @@ async def test_a_stopped_redis_leaves_no_process(tmp_path: Path) -> None:
     server = RedisServer(tmp_path, appendfsync=None)
     await server.start()
     assert server.process is not None
+    process = psutil.Process(server.process.pid)
 
     await server.stop()
 
-    assert not psutil.pid_exists(server.process.pid)
+    assert not process.is_running()
 
 
 async def test_a_port_that_is_taken_is_named_in_the_error(tmp_path: Path) -> None:

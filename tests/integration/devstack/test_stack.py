@@ -22,9 +22,10 @@ async def test_leaving_the_stack_leaves_no_process(tmp_path: Path) -> None:
         processes = stack.processes
         assert {process.name for process in processes} == {"Redis", "emulator"}
         assert all(process.is_running for process in processes)
+        seen = [psutil.Process(process.pid) for process in processes]
 
     assert [process.returncode for process in processes] == [0, 0]
-    assert not any(psutil.pid_exists(process.pid) for process in processes)
+    assert not any(process.is_running() for process in seen)
 
 
 async def test_the_emulator_obeys_its_control_client(tmp_path: Path) -> None:

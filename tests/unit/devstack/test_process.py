@@ -31,14 +31,21 @@ def python(name: str, code: str, folder: Path) -> ChildProcess:
     return ChildProcess(name, [sys.executable, "-c", code], log_path=folder / f"{name}.log")
 
 
-async def gone(pid: int, *, timeout: float = 5.0) -> bool:
+async def gone(pid: int, *, timeout: float = 30.0) -> bool:
     """Whether no live process has this id, at once or soon."""
     deadline = time.monotonic() + timeout
-    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+    while lives(pid):
         if time.monotonic() > deadline:
             return False
         await asyncio.sleep(0.02)
     return True
+
+
+def lives(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 async def test_a_child_is_ready_when_its_line_is_written_and_stops_by_sigterm(tmp_path: Path) -> None:
