@@ -77,9 +77,9 @@ def transition(
         aspect_ratio=aspect_ratio,
         cfg_scale=cfg_scale,
         model=model,
-        subtitles=_subtitles(subtitles),
+        subtitles=_subtitles(wanted=subtitles),
         audio_url=audio_url,
-        music=_music(music),
+        music=_music(wanted=music),
         voiceover=_voiceover(voiceover),
         resolution=resolution,
         seed=seed,
@@ -114,7 +114,7 @@ def composition(
         clips=[_clip(clip) for clip in clips],
         audio_url=audio_url,
         crossfade=duration(crossfade),
-        subtitles=_subtitles(subtitles),
+        subtitles=_subtitles(wanted=subtitles),
         platform=enum_value(spec_pb2.Platform, platform),
     )
     return spec_pb2.JobSpec(composition=spec)
@@ -168,8 +168,8 @@ def script_video(
         voice_provider=voice_provider,
         voice_name=voice_name,
         background_music_url=background_music_url,
-        music=_music(music),
-        subtitles=_subtitles(subtitles),
+        music=_music(wanted=music),
+        subtitles=_subtitles(wanted=subtitles),
         image_model=image_model,
         image_style=image_style,
         script_model=script_model,
@@ -196,20 +196,20 @@ def model(endpoint: str, /, arguments: Mapping[str, Any] | None = None, **more_a
 
 
 def _subtitles(
-    subtitles: spec_pb2.Subtitles | Iterable[tuple[float, float, str]] | bool | None,
+    *, wanted: spec_pb2.Subtitles | Iterable[tuple[float, float, str]] | bool | None
 ) -> spec_pb2.Subtitles | None:
-    if subtitles is None or isinstance(subtitles, spec_pb2.Subtitles):
-        return subtitles
-    if isinstance(subtitles, bool):
-        return spec_pb2.Subtitles(enabled=subtitles)
-    cues = [spec_pb2.SubtitleCue(start=duration(start), end=duration(end), text=text) for start, end, text in subtitles]
+    if wanted is None or isinstance(wanted, spec_pb2.Subtitles):
+        return wanted
+    if isinstance(wanted, bool):
+        return spec_pb2.Subtitles(enabled=wanted)
+    cues = [spec_pb2.SubtitleCue(start=duration(start), end=duration(end), text=text) for start, end, text in wanted]
     return spec_pb2.Subtitles(enabled=True, cues=cues)
 
 
-def _music(music: spec_pb2.Music | str | bool | None) -> spec_pb2.Music | None:
-    if isinstance(music, bool):
-        return spec_pb2.Music(enabled=music)
-    return spec_pb2.Music(enabled=True, type=music) if isinstance(music, str) else music
+def _music(*, wanted: spec_pb2.Music | str | bool | None) -> spec_pb2.Music | None:
+    if isinstance(wanted, bool):
+        return spec_pb2.Music(enabled=wanted)
+    return spec_pb2.Music(enabled=True, type=wanted) if isinstance(wanted, str) else wanted
 
 
 def _voiceover(voiceover: spec_pb2.Voiceover | str | Literal[False] | None) -> spec_pb2.Voiceover | None:
