@@ -15,7 +15,7 @@ from core.store.attempts import AttemptStore, Policy
 from core.store.control import JobControl
 from tests.chaos.crashing import Crash
 from tests.chaos.matrix import cell
-from tests.chaos.scene import FOR_EVER, LEASE
+from tests.chaos.scene import FOR_EVER, LASTING, LEASE
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -136,7 +136,7 @@ async def test_the_id_of_a_frozen_workers_submit_is_used_by_a_retry(scene: Scene
 async def test_a_worker_stopped_in_order_hands_its_job_over_without_spending_an_attempt(
     scene: Scene, status: str
 ) -> None:
-    leaving = await scene.worker()
+    leaving = await scene.worker(settings=LASTING)
     if status:
         where = "queue_seconds" if status == "IN_QUEUE" else "run_seconds"
         await scene.stack.emulator.settings(**{where: FOR_EVER})
@@ -144,7 +144,7 @@ async def test_a_worker_stopped_in_order_hands_its_job_over_without_spending_an_
         await scene.slow_submit(3)
     job = await scene.submit(max_attempts=1)
     await (scene.until_followed(job, status) if status else scene.until_accepted())
-    await scene.worker()
+    await scene.worker(settings=LASTING)
 
     hit = time.time()
     assert await leaving.stop() == 0

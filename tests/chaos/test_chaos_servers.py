@@ -15,7 +15,7 @@ from segue.errors import SegueError
 from segue.options import Retry
 from tests.chaos.crashing import Crash
 from tests.chaos.matrix import cell
-from tests.chaos.scene import SERVER_READY
+from tests.chaos.scene import LASTING, SERVER_READY
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Submit = Callable[[aio.Client, str, list[JobSpec]], Awaitable[tuple[str, ...]]]
 
 #: Settings of a worker that is to work off what was accepted.
-BROAD: Final = {"SEGUE_FAL_CONCURRENCY": "200", "SEGUE_WORKER_SLOTS": "200"}
+BROAD: Final = {**LASTING, "SEGUE_FAL_CONCURRENCY": "200", "SEGUE_WORKER_SLOTS": "200"}
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Burst:
         doomed = await self.scene.server(crash)
         listening = doomed.matched(SERVER_READY)
         assert listening is not None
-        async with aio.Client(listening[1], retry=Retry(attempts=1), timeout=10) as client:
+        async with aio.Client(listening[1], retry=Retry(attempts=1), timeout=30) as client:
             await asyncio.gather(*(self._submit_on(client) for _ in range(at_once)))
         assert await doomed.wait() == -9
 

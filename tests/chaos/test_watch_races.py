@@ -14,7 +14,7 @@ from core.events.hub import RECHECK, Hub
 from core.store.feeds import JobFeed
 from server.app import serving
 from server.settings import Settings
-from tests.chaos.watching import Heard, Writer, assert_all_complete, stack_of, stubs
+from tests.chaos.watching import Heard, Writer, assert_all_complete, stack_of, stalls_of, stubs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,8 +28,11 @@ if TYPE_CHECKING:
 LINES: Final = 5
 #: Seconds within which a job ends after its second watch was opened; opening one takes about as long.
 SPREAD: Final = 0.2
-#: Seconds that the end of a job may take to its watchers: less than what mends every loss, or we would see none.
+#: Seconds that the end of a job may take to its watchers, beside stalls: less than what mends every loss, or we would
+#: see none.
 PROMPT: Final = 0.8 * RECHECK
+#: Seconds after which a watch that has not ended never will.
+PATIENCE: Final = 30
 
 
 class Race:
@@ -41,17 +44,21 @@ class Race:
         self._watches: list[asyncio.Task[Heard]] = []
         self._heard: list[Heard] = []
         self._written: dict[str, float] = {}
+        self._stalled = 0.0
+        """For how long, in seconds, somebody who takes part did not get on."""
 
     async def run(self, jobs: int) -> None:
-        """Hold the race, and wait for the watchers as long as a prompt end may take.
+        """Hold the race, and wait for the watchers.
 
         Raises:
             grpc.aio.AioRpcError: a watch did not end with OK.
         """
         try:
             started = await self._writer.start(jobs)
-            await asyncio.gather(*(self._live(number, job) for number, job in enumerate(started)))
-            await asyncio.wait(self._watches, timeout=PROMPT)
+            async with stalls_of(*self._servers) as stalled:
+                await asyncio.gather(*(self._live(number, job) for number, job in enumerate(started)))
+                await asyncio.wait(self._watches, timeout=PATIENCE)
+                self._stalled = stalled()
             for watch in self._watches:
                 if watch.done():
                     watch.result()
@@ -63,7 +70,7 @@ class Race:
     async def assert_nothing_lost(self) -> None:
         """Check that each watcher was told all, and in time."""
         await assert_all_complete(self._heard, self._writer)
-        late = [watch for watch in self._heard if self._lag(watch) > PROMPT]
+        late = [watch for watch in self._heard if self._lag(watch) > PROMPT + self._stalled]
         assert not late, f"{len(late)} watchers learnt of the end only when they looked again"
 
     async def _live(self, number: int, job: Job) -> None:

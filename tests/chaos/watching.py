@@ -27,7 +27,7 @@ from core.store.feeds import JobFeed
 from core.store.jobs import JobStore
 from devstack.settings import Settings
 from devstack.stack import Stack
-from segue.v1.job_service_pb2 import WatchJobRequest
+from segue.v1.job_service_pb2 import ListJobsRequest, WatchJobRequest
 from segue.v1.job_service_pb2_grpc import JobServiceStub
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ LEASE: Final = timedelta(hours=1)
 AGAIN: Final = 0.1
 #: Watches on one connection; servers allow a thousand.
 STREAMS: Final = 500
+#: Seconds that an answer may take before a server counts as standing still.
+USUAL: Final = 0.2
 
 T = TypeVar("T")
 
@@ -136,7 +138,7 @@ class Writer:
         """Return how many channels of jobs anybody is subscribed to."""
         return len(await self.redis.pubsub_channels("*:events:*"))
 
-    async def until_unwatched(self, *, within: float = 10) -> None:
+    async def until_unwatched(self, *, within: float = 60) -> None:
         """Wait until nobody is subscribed to any job."""
         async with asyncio.timeout(within):
             while await self.channels():
@@ -228,6 +230,33 @@ async def stubs(address: str, connections: int = 1) -> AsyncIterator[list[JobSer
         yield [JobServiceStub(channel) for channel in channels]
     finally:
         await asyncio.gather(*(channel.close() for channel in channels))
+
+
+@asynccontextmanager
+async def stalls_of(*servers: JobServiceAsyncStub) -> AsyncIterator[Callable[[], float]]:
+    """Add up for how long servers, their Redis or this process stand still inside the block; yields the seconds so far.
+
+    What a busy machine does not give them says nothing of what they would have done with it.
+    """
+    total, began = 0.0, time.monotonic()
+
+    async def look() -> None:
+        nonlocal total, began
+        while True:
+            await asyncio.gather(*(server.ListJobs(ListJobsRequest(page_size=1)) for server in servers))
+            await asyncio.sleep(USUAL / 4)
+            total, began = so_far(), time.monotonic()
+
+    def so_far() -> float:
+        return total + max(0.0, time.monotonic() - began - USUAL)
+
+    looking = asyncio.create_task(look())
+    try:
+        yield so_far
+        assert not looking.done(), looking.exception()
+    finally:
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
 
 
 async def assert_all_complete(heard: list[Heard], writer: Writer) -> None:
