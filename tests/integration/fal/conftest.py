@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.integration.fal.leap import PATIENT
 from tests.integration.fal.raw_fal import KEY, raw_fal
 from workers.fal.gateway import FalGateway
-from workers.fal.limits import Limits, Timeouts
+from workers.fal.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -24,13 +24,7 @@ async def fal() -> AsyncIterator[RawFal]:
 
 @pytest.fixture
 async def gateway(fal: RawFal) -> AsyncIterator[FalGateway]:
-    """A gateway that is impatient, and takes short answers only."""
-    short = timedelta(seconds=0.6)
-    opened = FalGateway(
-        key=KEY,
-        base_url=fal.url,
-        limits=Limits(answer_bytes=10_000),
-        timeouts=Timeouts(turn=short, submit=short, poll=short, result=short, cancel=3 * short),
-    )
+    """A gateway that takes short answers only."""
+    opened = FalGateway(key=KEY, base_url=fal.url, limits=Limits(answer_bytes=10_000), timeouts=PATIENT)
     yield opened
     await opened.aclose()

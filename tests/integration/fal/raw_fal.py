@@ -9,6 +9,8 @@ import struct
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from tests.integration.fal.leap import leap
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
@@ -118,6 +120,12 @@ def write_and_reset(data: bytes) -> Script:
 
 async def never_answer(_: Exchange) -> None:
     await asyncio.Event().wait()
+
+
+async def silence(exchange: Exchange) -> None:
+    """Let the time for the answer pass."""
+    leap()
+    await never_answer(exchange)
 
 
 @asynccontextmanager

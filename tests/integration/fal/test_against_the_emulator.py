@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -13,6 +13,7 @@ from core.job import CancelOutcome, ErrorReason
 from emulator.faults import Fault, FaultOrder
 from emulator.settings import Settings
 from emulator.testing import eventually
+from tests.integration.fal.leap import PATIENT, leap
 from tests.integration.fal.raw_fal import KEY
 from workers.fal.errors import (
     GenerationFailedError,
@@ -25,11 +26,10 @@ from workers.fal.errors import (
     SubmissionUnknownError,
 )
 from workers.fal.gateway import FalGateway
-from workers.fal.limits import Timeouts
 from workers.fal.statuses import Completed, Queued, Running
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from emulator.app import Emulator
     from workers.fal.statuses import Status
@@ -50,9 +50,8 @@ async def fal() -> AsyncIterator[Emulator]:
 
 @pytest.fixture
 async def gateway(fal: Emulator) -> AsyncIterator[FalGateway]:
-    """A gateway that waits no second for an answer."""
-    short = timedelta(seconds=0.8)
-    opened = FalGateway(key=KEY, base_url=fal.url, timeouts=Timeouts(submit=short, poll=short))
+    """A gateway that waits for its answers."""
+    opened = FalGateway(key=KEY, base_url=fal.url, timeouts=PATIENT)
     yield opened
     await opened.aclose()
 
@@ -73,6 +72,13 @@ async def until(gateway: FalGateway, request_id: str, kind: type[Status], endpoi
     return last[-1]
 
 
+async def _until(condition: Callable[[], bool]) -> None:
+    async def holds() -> bool:
+        return condition()
+
+    await eventually(holds)
+
+
 async def failure(gateway: FalGateway, request_id: str, endpoint: str = ECHO) -> ProviderError:
     """Wait for the end and return what the result says of it."""
     completed = await until(gateway, request_id, Completed, endpoint)
@@ -83,7 +89,7 @@ async def failure(gateway: FalGateway, request_id: str, endpoint: str = ECHO) ->
 
 
 async def test_a_request_waits_runs_and_ends_with_its_output(fal: Emulator, gateway: FalGateway) -> None:
-    fal.context.behaviour.change({"concurrency": 0, "run_seconds": 0.5})
+    fal.context.behaviour.change({"concurrency": 0, "run_seconds": 60})
     first = await gateway.submit(ECHO, {"prompt": "a"})
     second = await gateway.submit(ECHO, {"prompt": "b"})
 
@@ -92,6 +98,7 @@ async def test_a_request_waits_runs_and_ends_with_its_output(fal: Emulator, gate
 
     fal.context.behaviour.change({"concurrency": 4})
     running = await until(gateway, first, Running)
+    fal.context.behaviour.change({"run_seconds": 0})
     completed = await until(gateway, first, Completed)
 
     assert isinstance(running, Running)
@@ -197,10 +204,14 @@ async def test_cancelling_too_late_or_in_vain_says_so(fal: Emulator, gateway: Fa
 async def test_a_faulty_submit_is_posted_once_and_judged(
     fal: Emulator, gateway: FalGateway, fault: Fault, kind: type[ProviderError], accepted: int
 ) -> None:
-    order(fal, fault, times=20)
+    order(fal, fault, times=20, seconds=3600)
+    submitting = asyncio.create_task(gateway.submit(ECHO, {}))
+    if fault is Fault.SLOW_SUBMIT:
+        await _until(lambda: fal.context.ledger.submits == 1)
+        leap()
 
     with pytest.raises(ProviderError) as caught:
-        await gateway.submit(ECHO, {})
+        await submitting
 
     assert type(caught.value) is kind
     assert fal.context.ledger.posts == 1
@@ -226,22 +237,29 @@ async def test_an_unknown_model_is_refused(fal: Emulator, gateway: FalGateway) -
 @pytest.mark.parametrize("fault", [Fault.POLL_403, Fault.POLL_404, Fault.POLL_500, Fault.POLL_HANG])
 async def test_after_a_failed_poll_the_next_one_answers(fal: Emulator, gateway: FalGateway, fault: Fault) -> None:
     request_id = await gateway.submit(ECHO, {})
-    order(fal, fault)
+    order(fal, fault, seconds=3600)
+    polling = asyncio.create_task(gateway.status(ECHO, request_id))
+    if fault is Fault.POLL_HANG:
+        await _until(lambda: [request.polls for request in fal.context.ledger.requests] == [1])
+        leap()
 
     with pytest.raises(PollFailedError) as caught:
-        await gateway.status(ECHO, request_id)
+        await polling
 
     assert caught.value.unknown_request is (fault is Fault.POLL_404)
     await until(gateway, request_id, Completed)
 
 
 async def test_a_requeued_request_is_seen_waiting_again(fal: Emulator, gateway: FalGateway) -> None:
-    fal.context.behaviour.change({"run_seconds": 0.2})
-    order(fal, Fault.REQUEUE, seconds=0.3)
+    fal.context.behaviour.change({"run_seconds": 60})
+    order(fal, Fault.REQUEUE, seconds=0)
     request_id = await gateway.submit(ECHO, {})
 
     await until(gateway, request_id, Running)
+    fal.context.behaviour.change({"run_seconds": 0, "concurrency": 0})
+    leap()  # half of its time, when it is lost
     await until(gateway, request_id, Queued)
+    fal.context.behaviour.change({"concurrency": 4})
     await until(gateway, request_id, Completed)
 
 

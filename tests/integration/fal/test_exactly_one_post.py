@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from core.job import ErrorReason
-from tests.integration.fal.raw_fal import ACCEPTED, KEY, never_answer, reply, write_and_reset
+from tests.integration.fal.raw_fal import ACCEPTED, KEY, reply, silence, write_and_reset
 from workers.fal.errors import NotAcceptedError, ProviderError, RefusedError, SubmissionUnknownError
 from workers.fal.gateway import FalGateway
 
@@ -62,7 +62,7 @@ async def test_every_submit_has_a_fresh_connection(fal: RawFal, gateway: FalGate
         pytest.param(write_and_reset(b""), id="reset"),
         pytest.param(write_and_reset(b"HTTP/1.1 200 OK\r\nConte"), id="half a head"),
         pytest.param(write_and_reset(CUT), id="cut body"),
-        pytest.param(never_answer, id="silence"),
+        pytest.param(silence, id="silence"),
         pytest.param(reply(200, b"<html>"), id="garbage"),
         pytest.param(reply(200, b'{"request_id": "r-1"'), id="broken JSON"),
         pytest.param(reply(200, {"status": "IN_QUEUE"}), id="no id"),

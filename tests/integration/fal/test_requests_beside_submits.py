@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,8 @@ import httpx
 import pytest
 
 from core.job import CancelOutcome, ErrorReason
-from tests.integration.fal.raw_fal import KEY, Exchange, never_answer, reply, write_and_reset
+from tests.integration.fal.leap import PATIENCE, PATIENT, leap
+from tests.integration.fal.raw_fal import KEY, Exchange, never_answer, reply, silence, write_and_reset
 from workers.fal.errors import (
     GenerationFailedError,
     PollFailedError,
@@ -21,7 +23,7 @@ from workers.fal.errors import (
     UploadFailedError,
 )
 from workers.fal.gateway import FalGateway
-from workers.fal.limits import Limits, Timeouts
+from workers.fal.limits import Limits
 from workers.fal.statuses import Completed, Queued
 from workers.fal.transport import FalTransport, HostRefusedError
 
@@ -32,6 +34,7 @@ ENDPOINT = "fal-ai/kling-video/v2.1/pro/image-to-video"
 NGINX = b"<html>nginx</html>"
 FROM_FAL = {"x-fal-request-id": "r-1"}
 QUEUED = {"status": "IN_QUEUE", "queue_position": 3}
+HOUR = timedelta(hours=1)
 FAULT = {"detail": [{"loc": ["body", "seed"], "msg": "Too big", "type": "less_than", "input": 9}]}
 
 
@@ -65,7 +68,7 @@ async def test_polls_share_a_connection(fal: RawFal, gateway: FalGateway) -> Non
     "script",
     [
         pytest.param(write_and_reset(b""), id="reset"),
-        pytest.param(never_answer, id="silence"),
+        pytest.param(silence, id="silence"),
         pytest.param(reply(200, b"<html>"), id="garbage"),
         pytest.param(reply(200, {"status": "PONDERING"}), id="unknown status"),
         pytest.param(reply(200, {"status": "COMPLETED", "logs": ["x" * 20_000]}), id="endless"),
@@ -114,13 +117,13 @@ async def test_dripping_bytes_do_not_hold_a_poll(fal: RawFal, gateway: FalGatewa
         await exchange.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n")
         while True:
             await exchange.write(b"x")
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.001)
+            leap(PATIENCE / 10)
 
     fal.script = drip
 
-    async with asyncio.timeout(2):
-        with pytest.raises(PollFailedError):
-            await gateway.status(ENDPOINT, "r-1")
+    with pytest.raises(PollFailedError):
+        await gateway.status(ENDPOINT, "r-1")
 
 
 async def test_hanging_polls_delay_neither_a_cancellation_nor_a_submit(fal: RawFal) -> None:
@@ -130,9 +133,10 @@ async def test_hanging_polls_delay_neither_a_cancellation_nor_a_submit(fal: RawF
         await exchange.answer(200, {"status": "OK", "request_id": "r-2"})
 
     fal.script = only_polls_hang
-    gateway = FalGateway(key=KEY, base_url=fal.url, limits=Limits(polls=2))
+    timeouts = replace(PATIENT, turn=HOUR, poll=HOUR)
+    gateway = FalGateway(key=KEY, base_url=fal.url, limits=Limits(polls=2), timeouts=timeouts)
     polls = [asyncio.create_task(gateway.status(ENDPOINT, "r-1")) for _ in range(10)]
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE.total_seconds()):
         await fal.arrival(2)
 
         assert await gateway.cancel(ENDPOINT, "r-1") is CancelOutcome.REMOVED
@@ -145,10 +149,10 @@ async def test_hanging_polls_delay_neither_a_cancellation_nor_a_submit(fal: RawF
 
 async def test_a_request_whose_turn_never_comes_gives_up(fal: RawFal) -> None:
     fal.script = never_answer
-    timeouts = Timeouts(turn=timedelta(seconds=0.1), poll=timedelta(seconds=20))
+    timeouts = replace(PATIENT, turn=timedelta(seconds=0.1), poll=HOUR)
     gateway = FalGateway(key=KEY, base_url=fal.url, limits=Limits(polls=1), timeouts=timeouts)
     first = asyncio.create_task(gateway.status(ENDPOINT, "r-1"))
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE.total_seconds()):
         await fal.arrival(1)
         with pytest.raises(PollFailedError):
             await gateway.status(ENDPOINT, "r-2")
@@ -167,7 +171,7 @@ async def test_polls_that_were_given_up_leave_their_connection_to_the_next(fal: 
         await asyncio.gather(poll, return_exceptions=True)
 
         fal.script = reply(202, QUEUED)
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE.total_seconds()):
             assert await gateway.status(ENDPOINT, "r-1") == Queued(3)
     await gateway.aclose()
 
@@ -189,7 +193,7 @@ async def test_a_result_that_is_no_object_is_not_lost(fal: RawFal, gateway: FalG
     ("script", "retryable"),
     [
         pytest.param(write_and_reset(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"), True, id="cut body"),
-        pytest.param(never_answer, True, id="silence"),
+        pytest.param(silence, True, id="silence"),
         pytest.param(reply(200, b'{"video"'), True, id="broken JSON"),
         pytest.param(reply(400, {"detail": "Request is still in progress"}), True, id="unfinished"),
         pytest.param(reply(403, {"detail": "User is locked."}), True, id="403"),
@@ -277,11 +281,13 @@ async def test_a_cancellation_reports_what_fal_answered(
         pytest.param(reply(404, NGINX), id="404 of a proxy"),
     ],
 )
-async def test_a_cancellation_that_finds_nobody_ends_in_time(fal: RawFal, gateway: FalGateway, script: Script) -> None:
+async def test_a_cancellation_that_finds_nobody_ends_in_time(fal: RawFal, script: Script) -> None:
     fal.script = script
+    gateway = FalGateway(key=KEY, base_url=fal.url, timeouts=replace(PATIENT, cancel=timedelta(seconds=0.6)))
 
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE.total_seconds()):
         assert await gateway.cancel(ENDPOINT, "r-1") is CancelOutcome.UNREACHABLE
+    await gateway.aclose()
 
 
 async def test_a_cancellation_is_tried_again_until_fal_answers(fal: RawFal, gateway: FalGateway) -> None:

@@ -91,7 +91,7 @@ class TestSalvage:
             await rig.lost(job)
             rig.sweeping()
         else:
-            leap(job.time_limit.total_seconds())
+            leap(job.time_limit)
 
         failed = await rig.until(job)
 
