@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 import redis
+from hypothesis import settings
 
 from devstack.redis import RedisServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# No example may be too slow on a busy machine, and all runs try the same ones.
+settings.load_profile("ci")
 
 
 @pytest.fixture(scope="session", autouse=True)
