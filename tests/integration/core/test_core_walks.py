@@ -109,7 +109,7 @@ class Walk(RuleBasedStateMachine):
         wait: int | None,
         data: st.DataObject,
     ) -> None:
-        self.clock.advance(timedelta(milliseconds=1))  # ids of one millisecond are in no order
+        self.clock.advance(timedelta(milliseconds=1))  # jobs differ in age
         start = None if schedule is None else self.clock.time + timedelta(seconds=schedule)
         longest = None if wait is None else timedelta(seconds=wait)
         own = [JobId(id_) for id_, known in self.known.items() if known.job.tenant == tenant]
