@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.artifacts import (
@@ -20,9 +20,6 @@ from core.artifacts import (
 )
 from core.job import JobId, Tenant
 
-#: How long an example takes says nothing on a machine that is busy with others.
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-
 SHA = "0123456789abcdef" * 4
 ACME = Tenant("acme")
 JOB = JobId("0198c0de-1111-7abc-8def-0123456789ab")
@@ -32,7 +29,6 @@ def test_a_key_names_tenant_job_bytes_and_file() -> None:
     assert key_of(ACME, JOB, name="video.mp4", sha256=SHA) == f"acme/{JOB}/0123456789abcdef-video.mp4"
 
 
-@unhurried
 @given(st.text(), st.text(), st.text())
 def test_whatever_the_names_are_a_key_is_plain(tenant: str, job: str, name: str) -> None:
     key = key_of(Tenant(tenant), JobId(job), name=name, sha256=SHA)
@@ -42,7 +38,6 @@ def test_whatever_the_names_are_a_key_is_plain(tenant: str, job: str, name: str)
     assert not any(part.startswith(".") for part in Path(key).parts)
 
 
-@unhurried
 @given(st.text(max_size=5), st.text(max_size=5))
 def test_tenants_never_share_a_folder(one: str, other: str) -> None:
     key = key_of(Tenant(one), JOB, name="a", sha256=SHA)
