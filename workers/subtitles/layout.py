@@ -71,12 +71,15 @@ def laid_out(text: str, room: Room, *, language: str) -> Layout:
         text = text.replace("\n", " ")
     paragraphs = [_pieces(line, language) for line in text.split("\n")]
     whole = sum(piece.inked for pieces in paragraphs for piece in pieces)
+    # A single letter may be wider than a line: "﷽" takes ten ems.
+    widest = max((own for pieces in paragraphs for piece in pieces for own in piece.widths), default=0.0)
     scale = 1.0
     while True:
         width, there_are = room.width / scale, room.lines / scale
         allowed = min(max(GOOD_LINES, len(paragraphs)) if scale > SMALL else there_are, there_are)
         # Before lines are tried, the text's whole length tells of most sizes that they cannot do.
-        if whole <= allowed * width and sum(len(_wrapped(pieces, width)) for pieces in paragraphs) <= allowed:
+        fits = whole <= allowed * width and widest <= width
+        if fits and sum(len(_wrapped(pieces, width)) for pieces in paragraphs) <= allowed:
             break
         scale *= _STEP
     lines = (line for pieces in paragraphs for line in _balanced(pieces, width))

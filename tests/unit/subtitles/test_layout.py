@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from workers.subtitles.cues import normalised
@@ -53,6 +53,7 @@ def test_no_text_is_wider_or_higher_than_its_room(text: str) -> None:
     assert max(width(line) for line in layout.lines) * layout.scale <= ROOM.width * 1.05
 
 
+@example("\ufdfd", 2.0, 1.0)  # the widest letter there is
 @given(st.text(min_size=1).filter(lambda text: bool(normalised(text))), st.floats(2, 60), st.floats(0.5, 12))
 def test_any_text_fits_any_room(text: str, wide: float, high: float) -> None:
     layout = laid_out(normalised(text), Room(wide, high), language="")
