@@ -61,7 +61,7 @@ class Client:
         self._settings = settings(addresses, **options)
         self._call = AioCaller(self._settings)
         self.templates = AioTemplates(self._call)
-        self._watch = AioWatcher(self._call, self._settings)
+        self._watch = AioWatcher(self._call)
         """Saves specs, to be referred to by ``template_id``."""
 
     async def submit(

@@ -21,13 +21,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import timedelta
 
+    from google.protobuf.message import Message
+
     from segue.options import Settings
     from segue.v1.job_service_pb2_grpc import JobServiceAsyncStub
     from segue.v1.system_service_pb2_grpc import SystemServiceAsyncStub
     from segue.v1.template_service_pb2_grpc import TemplateServiceAsyncStub
 
-RequestT = TypeVar("RequestT")
+RequestT = TypeVar("RequestT", bound="Message")
 ResponseT = TypeVar("ResponseT")
+AnswerT = TypeVar("AnswerT")
 
 
 class Stubs(NamedTuple):
@@ -78,12 +81,25 @@ class Caller:
             address = self.channels.pick(after=address)
             call = method(self.channels.unary(address))
             try:
-                return call(request, timeout=attempts.timeout, metadata=self._settings.metadata)
+                return self.begin(call, request, attempts.timeout)
             except grpc.RpcError as error:
                 self.raise_if_closed()
                 delay = attempts.failed(error)
             self.channels.avoid(address)
             self.closing.wait(delay)
+
+    def begin(self, call: Callable[..., AnswerT], request: Message, timeout: float | None) -> AnswerT:
+        """Return what a stub's method does, which another thread may `close` just before.
+
+        Raises:
+            ClientClosed: that has happened.
+            grpc.RpcError: whatever the call ends with.
+        """
+        try:
+            return call(request, timeout=timeout, metadata=self._settings.metadata)
+        except ValueError:  # the channel is closed
+            self.raise_if_closed()
+            raise
 
     def raise_if_closed(self) -> None:
         """Tell a call that `close` ended from one that the server cancelled: grpc says CANCELLED for both.
@@ -136,7 +152,7 @@ class AioCaller:
             address = self.channels.pick(after=address)
             call = method(self.channels.unary(address))
             try:
-                return await call(request, timeout=attempts.timeout, metadata=self._settings.metadata)
+                return await self.begin(call, request, attempts.timeout)
             except grpc.aio.AioRpcError as error:
                 delay = attempts.failed(error)
             except asyncio.CancelledError:
@@ -144,6 +160,10 @@ class AioCaller:
                 raise
             self.channels.avoid(address)
             await asyncio.sleep(delay)
+
+    def begin(self, call: Callable[..., AnswerT], request: Message, timeout: float | None) -> AnswerT:
+        """Return what a stub's method does."""
+        return call(request, timeout=timeout, metadata=self._settings.metadata)
 
     def raise_if_closed(self) -> None:
         """Tell a call that `close` ended from one that the caller cancelled: grpc.aio raises the same for both.

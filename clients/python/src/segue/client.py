@@ -60,7 +60,7 @@ class Client:
         self._settings = settings(addresses, **options)
         self._call = Caller(self._settings)
         self.templates = Templates(self._call)
-        self._watch = Watcher(self._call, self._settings)
+        self._watch = Watcher(self._call)
         """Saves specs, to be referred to by ``template_id``."""
 
     def submit(

@@ -14,16 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 
     from segue.callers import AioCaller, Caller
-    from segue.options import Settings
     from segue.watching import MessageT, Watch
 
 
 class Watcher:
     """Watches from any thread."""
 
-    def __init__(self, call: Caller, settings: Settings) -> None:
+    def __init__(self, call: Caller) -> None:
         self._call = call
-        self._settings = settings
 
     def __call__(self, watch: Watch[MessageT]) -> Generator[MessageT, None, None]:
         """Yield the events of a watch, over as many streams as it takes."""
@@ -32,7 +30,7 @@ class Watcher:
             self._call.closing.wait(watch.delay)
             request, address = watch.open(), self._call.channels.pick(after=address)
             with self._call.channels.watching(address) as stubs:
-                call = watch.method(stubs.jobs)(request, timeout=watch.timeout, metadata=self._settings.metadata)
+                call = self._call.begin(watch.method(stubs.jobs), request, watch.timeout)
                 try:
                     with Watchdog(call.cancel) as watchdog:
                         while not watch.interrupted:
@@ -65,9 +63,8 @@ class Watcher:
 class AioWatcher:
     """Watches from asyncio."""
 
-    def __init__(self, call: AioCaller, settings: Settings) -> None:
+    def __init__(self, call: AioCaller) -> None:
         self._call = call
-        self._settings = settings
 
     async def __call__(self, watch: Watch[MessageT]) -> AsyncGenerator[MessageT, None]:
         """Yield the events of a watch, over as many streams as it takes."""
@@ -76,7 +73,7 @@ class AioWatcher:
             await asyncio.sleep(watch.delay)
             request, address = watch.open(), self._call.channels.pick(after=address)
             with self._call.channels.watching(address) as stubs:
-                call = watch.method(stubs.jobs)(request, timeout=watch.timeout, metadata=self._settings.metadata)
+                call = self._call.begin(watch.method(stubs.jobs), request, watch.timeout)
                 try:
                     messages = aiter(call)
                     while not watch.interrupted and (message := await self._next(messages, watch)) is not None:
