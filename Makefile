@@ -34,13 +34,15 @@ lock: ## Renew the lock files from pyproject.toml
 
 .PHONY: proto
 proto: $(STAMP) ## Regenerate the stubs in clients/python/src/segue/v1
-	@rm -f $(STUBS)/*_pb2*.py $(STUBS)/*_pb2*.pyi
-	@mkdir -p $(STUBS)
+	@rm -rf $(VENV)/stubs && mkdir -p $(VENV)/stubs $(STUBS)
 	$(BIN)/python -m grpc_tools.protoc -Iprotos -Iprotos/third_party \
 	  --plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy --plugin=protoc-gen-mypy_grpc=$(BIN)/protoc-gen-mypy_grpc \
-	  --python_out=clients/python/src --mypy_out=quiet:clients/python/src \
-	  --grpc_python_out=clients/python/src --mypy_grpc_out=quiet:clients/python/src \
+	  --python_out=$(VENV)/stubs --mypy_out=quiet:$(VENV)/stubs \
+	  --grpc_python_out=$(VENV)/stubs --mypy_grpc_out=quiet:$(VENV)/stubs \
 	  $$(cd protos && ls segue/v1/*.proto)
+	@# What is as it was stays untouched: it may be in use.
+	@for old in $(STUBS)/*_pb2*.py $(STUBS)/*_pb2*.pyi; do test -e $(VENV)/stubs/segue/v1/$${old##*/} || rm -f $$old; done
+	@for new in $(VENV)/stubs/segue/v1/*; do cmp -s $$new $(STUBS)/$${new##*/} || cp $$new $(STUBS)/; done
 
 .PHONY: proto-check
 proto-check: $(STAMP) ## Lint the protos and fail if the committed stubs differ from them
