@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
@@ -28,7 +26,7 @@ from workers.fal.limits import Timeouts
 from workers.polling import PollPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from redis.asyncio import Redis
 
@@ -71,14 +69,6 @@ async def eventually(condition: Callable[[], Awaitable[bool] | bool], *, within:
             if held if isinstance(held, bool) else await held:
                 return
             await asyncio.sleep(0.005)
-
-
-@contextmanager
-def refusing() -> Iterator[str]:
-    """Yield a URL at which connections are refused: nobody listens there, and nobody else can begin to."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        yield f"http://127.0.0.1:{held.getsockname()[1]}"
 
 
 class Gateway(FalGateway):

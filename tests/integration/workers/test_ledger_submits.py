@@ -12,7 +12,8 @@ from core.job import ErrorReason, GenerationState, Job, JobState, UnknownSubmiss
 from emulator.faults import Fault
 from emulator.records import Status
 from tests.integration.fal.raw_fal import Exchange, raw_fal
-from tests.integration.workers.rig import ECHO, SHORT_LEASE, eventually, key_of, left_behind, refusing, result_of
+from tests.integration.workers.rig import ECHO, SHORT_LEASE, eventually, key_of, left_behind, result_of
+from tests.kept_port import kept_port
 from workers.generations import Ledger
 
 if TYPE_CHECKING:
@@ -201,8 +202,8 @@ async def test_a_submit_that_fal_put_off_is_repeated_after_the_time_it_asked_for
 
 async def test_a_submit_is_repeated_when_fal_could_not_be_reached(rig: Rig) -> None:
     job = await rig.submit()
-    with refusing() as nowhere:
-        away = rig.worker(fal_url=nowhere).start()
+    with kept_port() as nobodys:
+        away = rig.worker(fal_url=f"http://127.0.0.1:{nobodys}").start()
         await eventually(lambda: _has_failed_once(rig, job))
         await away.died()
 
