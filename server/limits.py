@@ -37,6 +37,8 @@ PROMPT_CHARACTERS: Final = 2500
 ENDPOINT_CHARACTERS: Final = 256
 #: Bytes of a script.
 SCRIPT_BYTES: Final = 1 << 20
+#: Characters of the scripts of a batch together: they are looked into, which takes a second or so.
+SCRIPTS_CHARACTERS: Final = 500_000
 #: The seeds that every model with a seed takes.
 SEEDS: Final = (0, 2**32 - 1)
 #: Cues of a video's subtitles, and characters of one.

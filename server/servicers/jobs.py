@@ -39,6 +39,7 @@ from server.validation.requests import (
     check_watch_job,
     check_watch_jobs,
 )
+from server.validation.scripts import checked
 from server.waiting import ended
 from server.watch import ItemT, watched
 
@@ -69,7 +70,7 @@ class JobServicer(JobServiceServicer):
     async def SubmitJob(self, request: pb.SubmitJobRequest, context: Context) -> pb.SubmitJobResponse:
         """Accept one job."""
         whole = await filled(self._templates, request)
-        check_submit_job(whole, self._settings)
+        await checked(check_submit_job, whole, self._settings)
         submission = submission_from_proto(whole, self._settings)
         if whole is not request:
             # A repetition is the same request, whatever has become of the template meanwhile.
@@ -89,7 +90,7 @@ class JobServicer(JobServiceServicer):
     async def BatchSubmit(self, request: pb.BatchSubmitRequest, context: Context) -> pb.BatchSubmitResponse:
         """Accept jobs together."""
         whole, unreferenced = await filled_batch(self._templates, request)
-        refused = {**check_batch_submit(whole, self._settings), **unreferenced}
+        refused = {**await checked(check_batch_submit, whole, self._settings), **unreferenced}
         try:
             submitted = await self._accepted(request, whole, refused)
         except AwaitedJobNotFoundError:

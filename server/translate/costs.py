@@ -8,15 +8,21 @@ from typing import TYPE_CHECKING, Final
 
 from google.protobuf.json_format import MessageToDict
 
+from core.catalog.images import image
 from core.catalog.music import music, music_prompt
+from core.catalog.platforms import frame_size
 from core.catalog.prices import PRICES, estimated_cost
 from core.catalog.transition_model import Wish, transition_arguments
 from core.catalog.transitions import DEFAULT_TRANSITION_MODEL, TRANSITION_MODELS
 from core.catalog.voices import speech
 from core.job import JobId
+from core.script.scenes import speech_expected
 from segue.v1 import job_pb2
+from server.translate.enums import PLATFORM_FROM_PROTO
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from core.catalog.calls import Call
     from segue.v1 import spec_pb2
 
@@ -38,13 +44,12 @@ def fill_money(money: job_pb2.Money, micros: int) -> None:
 
 
 def estimated_cost_of(spec: spec_pb2.JobSpec) -> int | None:
-    """Return what the generations of a job probably cost together, in micros of USD; None: unknown.
-
-    How many scenes a script has is known only when it has been analysed.
-    """
+    """Return what the generations of a job probably cost together, in micros of USD; None: unknown."""
     match spec.WhichOneof("kind"):
         case "transition":
             return _cost_of_transition(spec.transition)
+        case "script_video":
+            return _cost_of_script_video(spec.script_video)
         case "model" if spec.model.endpoint in PRICES:
             return estimated_cost(spec.model.endpoint, MessageToDict(spec.model.arguments))
         case "composition":
@@ -84,6 +89,31 @@ def _cost_of_transition(spec: spec_pb2.TransitionSpec) -> int | None:
     if spec.HasField("voiceover") and spec.voiceover.enabled:
         voice = spec.voiceover
         costs.append(_cost_of(speech(voice.provider, voice.language, voice.voice, voice.text)))
+    return _together(costs)
+
+
+def _cost_of_script_video(spec: spec_pb2.ScriptVideoSpec) -> int | None:
+    """Return what a voice and an image for each scene cost together."""
+    scenes = len(speech_expected(spec.script_content, spec.language))
+    frame = frame_size(PLATFORM_FROM_PROTO[spec.platform], spec.aspect_ratio)
+    costs = [
+        _cost_of(speech(spec.voice_provider, spec.language, spec.voice_name, spec.script_content)),
+        _times(scenes, _cost_of(image(spec.image_model, "", frame))),
+    ]
+    if spec.script_model:
+        costs.append(estimated_cost(spec.script_model, {}))
+    if spec.music.enabled:
+        made = music_prompt(spec.music.type, spec.music.prompt)
+        costs.append(_cost_of(music(spec.music.model, made, _SOME_LENGTH)))
+    return _together(costs)
+
+
+def _times(count: int, cost: int | None) -> int | None:
+    return None if cost is None else count * cost
+
+
+def _together(costs: Sequence[int | None]) -> int | None:
+    """Return the sum; None: one is unknown."""
     known = [cost for cost in costs if cost is not None]
     return sum(known) if len(known) == len(costs) else None
 

@@ -21,6 +21,7 @@ from server.limits import (
     DEFAULT_PRIORITY,
     PROMPT_CHARACTERS,
     SCRIPT_BYTES,
+    SCRIPTS_CHARACTERS,
 )
 from server.translate.costs import money_to_proto
 from server.translate.enums import KIND_FROM_PROTO, KIND_TO_PROTO
@@ -73,6 +74,7 @@ def capabilities_to_proto(settings: Settings, version: str) -> pb.GetCapabilitie
             batch_jobs=BATCH_JOBS,
             prompt_characters=PROMPT_CHARACTERS,
             script_bytes=SCRIPT_BYTES,
+            batch_script_characters=SCRIPTS_CHARACTERS,
             request_bytes=settings.max_request_bytes,
             time_limit=duration_to_proto(settings.time_limit_max),
             retention=duration_to_proto(settings.retention_max),

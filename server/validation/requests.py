@@ -13,6 +13,7 @@ from server.limits import (
     OWNER_CHARACTERS,
     PRIORITIES,
     SCHEDULE_AHEAD,
+    SCRIPTS_CHARACTERS,
     SHORTEST,
     START_WAITS,
     TOKEN_CHARACTERS,
@@ -30,6 +31,7 @@ from server.validation.fields import (
     check_timestamp,
 )
 from server.validation.findings import Findings
+from server.validation.scripts import check_script
 from server.validation.specs import check_spec
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ def check_submit_job(request: pb.SubmitJobRequest, settings: Settings) -> None:
     found = Findings()
     check_request_id(found, "request_id", request.request_id)
     _check_job(found, "", request, settings)
+    check_script(found, "spec", request.spec)
     found.raise_if_any()
 
 
@@ -67,11 +70,16 @@ def check_batch_submit(request: pb.BatchSubmitRequest, settings: Settings) -> di
     labels = {(name, job.labels[name]) for job in request.jobs for name in job.labels}
     if (indexes := len(owners) + len(labels)) > BATCH_INDEXES:
         found.add("jobs", f"must have at most {BATCH_INDEXES} different owners and labels together; have {indexes}")
+    scripts = sum(len(job.spec.script_video.script_content) for job in request.jobs)
+    if scripts > SCRIPTS_CHARACTERS:
+        found.add("jobs", f"must have at most {SCRIPTS_CHARACTERS} characters of scripts together; have {scripts}")
+        found.raise_if_any()
     items = Findings()
     refused: dict[int, SegueError] = {}
     for index, job in enumerate(request.jobs):
         of_item = Findings()
         _check_item(of_item, f"jobs[{index}].", job, settings)
+        check_script(of_item, f"jobs[{index}].spec", job.spec)
         if error := of_item.error():
             refused[index] = error
             items.merge(of_item)

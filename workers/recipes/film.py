@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from core.script.pacing import Pacing
     from segue.v1.spec_pb2 import ScriptVideoSpec
     from workers.recipes.bench import Bench
     from workers.recipes.scenes import MadeScene, Plan
     from workers.recipes.sound import Sound
     from workers.run import Run
-    from workers.script.pacing import Pacing
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,16 +14,16 @@ from core.catalog.images import image
 from core.catalog.platforms import DEFAULT_PLATFORM, PLATFORM_RATIOS, FrameSize, frame_size
 from core.catalog.texts import asked_model
 from core.catalog.voices import speech
+from core.script.errors import ScriptError
+from core.script.scenes import Scene, scenes_of
 from workers.media.frame import Frame
 from workers.media.sniff import MediaKind
 from workers.recipes.artifacts import artifacts_of
 from workers.recipes.bench import invalid_input
 from workers.recipes.platforms import platform_of
+from workers.recipes.prompts import Look, image_prompts
+from workers.recipes.shots import shot_prompts, shot_request
 from workers.recipes.together import together
-from workers.script.errors import ScriptError
-from workers.script.prompts import Look, image_prompts
-from workers.script.scenes import Scene, scenes_of
-from workers.script.shots import shot_prompts, shot_request
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -151,4 +151,4 @@ class Generating:
 
 def unfit(error: ScriptError) -> JobFailedError:
     """Return the failure of a job whose script makes no video as asked."""
-    return invalid_input(str(error), field="spec.script_video.script_content")
+    return invalid_input(str(error), field=f"spec.script_video.{error.field}")

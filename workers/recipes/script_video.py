@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from core.script.errors import ScriptError
+from core.script.pacing import expected_length, pace
 from workers.media.sniff import MediaKind
 from workers.recipes.bench import workbench
 from workers.recipes.film import Film, composed
@@ -24,19 +26,17 @@ from workers.recipes.scenes import (
 from workers.recipes.sound import generated_sound
 from workers.recipes.texts import check_readable
 from workers.recipes.together import both
-from workers.script.errors import ScriptError
-from workers.script.pacing import expected_length, pace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from core.script.pacing import Pacing
     from segue.v1.job_pb2 import JobResult
     from segue.v1.spec_pb2 import ScriptVideoSpec
     from workers.recipes.bench import Bench
     from workers.recipes.scenes import MadeScene
     from workers.run import Run
-    from workers.script.pacing import Pacing
 
 
 async def script_video(run: Run, spec: ScriptVideoSpec) -> JobResult:
@@ -51,7 +51,7 @@ async def script_video(run: Run, spec: ScriptVideoSpec) -> JobResult:
         given = await _given_music(bench, spec.background_music_url) if spec.background_music_url else None
         generating = Generating(run, bench, plan, await image_calls(run, spec, plan))
         # Music of about the length that the video will have: it is cut or repeated to fit.
-        length = target_of(spec) or expected_length(plan.scenes)
+        length = target_of(spec) or expected_length([scene.expected for scene in plan.scenes])
         scenes, sound = await both(generating.scenes(), generated_sound(run, bench, length=length, wanted=spec.music))
         sound.music = sound.music or given
         return await composed(run, bench, Film(spec, plan, scenes, _paced(spec, scenes), sound))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from workers.script.layout import Paragraph, paragraphs
+from core.script.layout import Paragraph, paragraphs
 
 
 @pytest.mark.parametrize(

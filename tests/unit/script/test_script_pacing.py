@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.script.errors import ScriptError
-from workers.script.pacing import TOLERANCE, check_target, expected_length, pace
-from workers.script.scenes import scenes_of
+from core.script.errors import ScriptError
+from core.script.pacing import TOLERANCE, check_target, expected_length, pace
+from core.script.scenes import speech_expected
 
 VOICES = st.lists(st.timedeltas(timedelta(milliseconds=200), timedelta(seconds=16)), min_size=1, max_size=60)
 TARGETS = st.none() | st.timedeltas(timedelta(seconds=1), timedelta(minutes=12))
@@ -99,17 +99,17 @@ def test_an_empty_voice_is_refused() -> None:
 
 @pytest.mark.parametrize("deviation", [0.87, 1.0, 1.14])
 def test_what_passes_the_check_is_reached_also_by_voices_that_are_faster_or_slower(deviation: float) -> None:
-    scenes = scenes_of(SENTENCE * 10, language="en")
+    speech = speech_expected(SENTENCE * 10, "en")
     reached = []
     for seconds in range(10, 120):
         target = timedelta(seconds=seconds)
         try:
-            check_target(scenes, target)
+            check_target(speech, target)
         except ScriptError:
             continue
-        length = pace([scene.expected * deviation for scene in scenes], target=target).length
+        length = pace([voice * deviation for voice in speech], target=target).length
         assert abs(length - target) <= target * 0.1 + FRAME
         reached.append(target)
 
-    assert min(reached) < expected_length(scenes) * 0.9
-    assert max(reached) > expected_length(scenes) * 1.15
+    assert min(reached) < expected_length(speech) * 0.9
+    assert max(reached) > expected_length(speech) * 1.15

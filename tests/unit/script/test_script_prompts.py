@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.script.prompts import Look, image_prompts
-from workers.script.scenes import Scene
-from workers.script.shots import shot_prompts, shot_request
+from core.script.scenes import Scene
+from workers.recipes.prompts import Look, image_prompts
+from workers.recipes.shots import shot_prompts, shot_request
 
 LOOK = Look(title="A day at the sea", style="watercolour", aspect_ratio="9:16")
 SCENES = [

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workers.script.errors import ScriptError
-from workers.script.language import language_of, speech_length
-from workers.script.pacing import LONGEST_VIDEO, expected_length
-from workers.script.scenes import MOST_SCENES, scenes_of
+from core.script.errors import ScriptError
+from core.script.language import language_of, speech_length
+from core.script.pacing import LONGEST_VIDEO, expected_length
+from core.script.scenes import MOST_SCENES, scenes_of, speech_expected
 
 SENTENCE = "The quick brown fox jumps over the lazy dog near the river. "  # a little over four seconds
 WORDS = st.text(alphabet="abcdeéßЖह字あ한ท", min_size=1, max_size=12)
@@ -101,7 +101,7 @@ def test_a_script_for_the_longest_video_has_no_more_scenes_than_are_allowed(sent
     scenes = scenes_of(script, language="en")
 
     assert len(scenes) <= MOST_SCENES
-    assert LONGEST_VIDEO * 0.9 < expected_length(scenes) <= LONGEST_VIDEO
+    assert LONGEST_VIDEO * 0.9 < expected_length(speech_expected(script, "en")) <= LONGEST_VIDEO
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.script.errors import ScriptError
-from workers.script.language import is_speakable, language_of, speech_length
-from workers.script.sentences import clauses, sentences
+from core.script.errors import ScriptError
+from core.script.language import is_speakable, language_of, speech_length
+from core.script.sentences import clauses, sentences
 
 LANGUAGES = ("en", "de", "fr", "es", "pt", "it", "ru", "el", "zh", "ja", "ko", "hi", "ar", "ur", "th", "my", "tlh")
 

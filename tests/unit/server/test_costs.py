@@ -52,9 +52,35 @@ def test_any_model_of_the_list_has_a_price_and_others_do_not() -> None:
     assert [estimated_cost_of(spec) for spec in (image, known, odd)] == [18_000, None, None]
 
 
-def test_a_composition_costs_nothing_and_a_script_what_nobody_knows_yet() -> None:
+def test_a_composition_costs_nothing() -> None:
     assert estimated_cost_of(right("composition")) == 0
-    assert estimated_cost_of(right("script_video")) is None
+
+
+#: Two scenes, 165 characters in all.
+SCRIPT = (
+    "# One\n"
+    + "Ships come home and the harbour sleeps under its cranes until six o'clock. "
+    + "\n\n# Two\n"
+    + ("Then the first trucks roll in, lamps go on and the gulls begin to complain. ")
+)
+
+
+@pytest.mark.parametrize(
+    ("fields", "micros"),
+    [
+        ({}, 28_500),
+        ({"voiceProvider": "kokoro"}, 15_300),
+        ({"imageModel": "fal-ai/flux/dev"}, 116_500),
+        ({"music": {"enabled": True}}, 228_500),
+        ({"scriptModel": "fal-ai/any-llm"}, None),
+        ({"voiceProvider": "minimax"}, None),
+    ],
+)
+def test_a_script_costs_a_voice_and_an_image_for_each_scene(fields: dict[str, Any], micros: int | None) -> None:
+    spec = spec_pb2.ScriptVideoSpec(script_content=SCRIPT)
+    ParseDict(fields, spec)
+
+    assert estimated_cost_of(spec_pb2.JobSpec(script_video=spec)) == micros
 
 
 @pytest.mark.parametrize(

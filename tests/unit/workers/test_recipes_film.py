@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+from core.script.pacing import Pacing, ScenePace
 from workers.recipes.film import by_scene
-from workers.script.pacing import Pacing, ScenePace
 from workers.subtitles.cues import Cue
 
 SECOND: Final = timedelta(seconds=1)

@@ -573,7 +573,7 @@ class ScriptVideoSpec(_message.Message):
     title: _builtins.str
     """The title of the video."""
     script_content: _builtins.str
-    """The script; at most 1 MB. Required."""
+    """The script; at most 1 MB, and about 10 minutes of speech. Required."""
     language: _builtins.str
     """The language of the script as a BCP 47 tag, for example "en" or "pt-BR". Empty: "en"."""
     platform: Global___Platform.ValueType
@@ -596,7 +596,9 @@ class ScriptVideoSpec(_message.Message):
     """A fal endpoint of a language model that writes the prompts of the images; empty: they are made from the script."""
     @_builtins.property
     def video_length(self) -> _duration_pb2.Duration:
-        """How long the video shall be; unset: as long as the speech."""
+        """How long the video shall be, 5 s to 10 min: what the script can be paced to (the error names it). Unset: as long as
+        the speech.
+        """
 
     @_builtins.property
     def subtitles(self) -> Global___Subtitles:

@@ -524,6 +524,7 @@ class Limits(_message.Message):
     TIME_LIMIT_FIELD_NUMBER: _builtins.int
     RETENTION_FIELD_NUMBER: _builtins.int
     ATTEMPTS_FIELD_NUMBER: _builtins.int
+    BATCH_SCRIPT_CHARACTERS_FIELD_NUMBER: _builtins.int
     batch_jobs: _builtins.int
     """Jobs in a batch."""
     prompt_characters: _builtins.int
@@ -534,6 +535,8 @@ class Limits(_message.Message):
     """Bytes of a request."""
     attempts: _builtins.int
     """The most attempts."""
+    batch_script_characters: _builtins.int
+    """Characters of the scripts of a batch together."""
     @_builtins.property
     def time_limit(self) -> _duration_pb2.Duration:
         """The longest time_limit."""
@@ -552,10 +555,11 @@ class Limits(_message.Message):
         time_limit: _duration_pb2.Duration | None = ...,
         retention: _duration_pb2.Duration | None = ...,
         attempts: _builtins.int = ...,
+        batch_script_characters: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["retention", b"retention", "time_limit", b"time_limit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "batch_jobs", b"batch_jobs", "prompt_characters", b"prompt_characters", "request_bytes", b"request_bytes", "retention", b"retention", "script_bytes", b"script_bytes", "time_limit", b"time_limit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "batch_jobs", b"batch_jobs", "batch_script_characters", b"batch_script_characters", "prompt_characters", b"prompt_characters", "request_bytes", b"request_bytes", "retention", b"retention", "script_bytes", b"script_bytes", "time_limit", b"time_limit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -12,8 +12,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
-from workers.script.labels import DIRECTIONS, SCENE_WORDS, SPEAKERS
-from workers.script.language import is_speakable
+from core.script.labels import DIRECTIONS, SCENE_WORDS, SPEAKERS
+from core.script.language import is_speakable
 
 #: Lines without a word to speak: a heading, a rule or a fence, an aside, a slug line, a cut, the name of a scene.
 _UNSPOKEN: Final = re.compile(

@@ -10,14 +10,14 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from workers.script.language import is_speakable
-from workers.script.prompts import LONGEST_SUBJECT, framed, image_prompts, plain
+from core.script.language import is_speakable
+from workers.recipes.prompts import LONGEST_SUBJECT, framed, image_prompts, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from workers.script.prompts import Look
-    from workers.script.scenes import Scene
+    from core.script.scenes import Scene
+    from workers.recipes.prompts import Look
 
 #: Characters of the prompt; `fal-ai/any-llm` takes 5000.
 _LONGEST_REQUEST: Final = 4800

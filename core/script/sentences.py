@@ -13,13 +13,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from workers.script.abbreviations import BEFORE_NUMBERS, MAY_END
-from workers.script.language import is_speakable
+from core.script.abbreviations import BEFORE_NUMBERS, MAY_END
+from core.script.language import is_speakable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from workers.script.language import Language
+    from core.script.language import Language
 
 #: Marks that end a sentence only before a space.
 _NARROW: Final = ".!?…"

@@ -8,7 +8,7 @@ about 250 characters a minute in Mandarin, and at 300 in Japanese (the rule of N
 many syllables, each one a character.
 
 An estimate serves to form scenes and to refuse a hopeless wish before anything is paid. What is shown in the end
-follows the speech itself (`workers.script.pacing`).
+follows the speech itself (`core.script.pacing`).
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Final, Literal
 
-from workers.script.abbreviations import ABBREVIATIONS
-from workers.script.errors import ScriptError
+from core.script.abbreviations import ABBREVIATIONS
+from core.script.errors import ScriptError
 
 #: The language of a script that names none, as the contract says.
 DEFAULT_LANGUAGE: Final = "en"
@@ -98,7 +98,7 @@ def language_of(tag: str) -> Language:
     """
     found = _TAG.fullmatch(tag.strip().replace("_", "-") or DEFAULT_LANGUAGE)
     if found is None:
-        raise ScriptError(f"{tag[:40]!r} is not a language tag; write one like 'en' or 'pt-BR'.")
+        raise ScriptError(f"{tag[:40]!r} is not a language tag; write one like 'en' or 'pt-BR'.", field="language")
     primary = found["primary"].lower()
     code = _ALIASES.get(primary, primary)
     region = _REGION.search(found["others"])

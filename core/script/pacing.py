@@ -14,12 +14,10 @@ from datetime import timedelta
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Final
 
-from workers.script.errors import ScriptError
+from core.script.errors import ScriptError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from workers.script.scenes import Scene
 
 #: The longest video that is made of a script.
 LONGEST_VIDEO: Final = timedelta(minutes=10)
@@ -91,18 +89,18 @@ def pace(spoken: Sequence[timedelta], *, target: timedelta | None = None, frame_
     wanted = target.total_seconds()
     shortest, longest = _range(speech, len(spoken))
     if not shortest / (1 + TOLERANCE) <= wanted <= longest / (1 - TOLERANCE):
-        raise ScriptError(_unreachable(wanted, speech, shortest / (1 + TOLERANCE), longest / (1 - TOLERANCE)))
+        message = _unreachable(wanted, speech, shortest / (1 + TOLERANCE), longest / (1 - TOLERANCE))
+        raise ScriptError(message, field="video_length")
     return _paced(spoken, _step(speech, len(spoken), min(max(wanted, shortest), longest)), frame_rate)
 
 
-def expected_length(scenes: Sequence[Scene]) -> timedelta:
-    """Estimate how long the video of *scenes* is when no length is asked for."""
-    speech = sum((scene.expected for scene in scenes), timedelta()).total_seconds()
-    return timedelta(seconds=_length(speech, len(scenes), _NATURAL))
+def expected_length(speech: Sequence[timedelta]) -> timedelta:
+    """Estimate how long a video is when no length is asked for, by how long the speech of each scene will take."""
+    return timedelta(seconds=_length(sum(speech, timedelta()).total_seconds(), len(speech), _NATURAL))
 
 
-def check_target(scenes: Sequence[Scene], target: timedelta | None) -> None:
-    """Refuse a length that the video will hardly reach, before anything is paid.
+def check_target(speech: Sequence[timedelta], target: timedelta | None) -> None:
+    """Refuse a length that the video will hardly reach by how long the speech of each scene will take.
 
     Stricter than `pace`: the target must be within reach also when the voices turn out 15 % longer or shorter than
     expected.
@@ -110,18 +108,18 @@ def check_target(scenes: Sequence[Scene], target: timedelta | None) -> None:
     Raises:
         ScriptError: the message says how long the script is and which lengths work.
     """
-    expected = expected_length(scenes)
     if target is None:
-        if expected > LONGEST_VIDEO:
+        if (expected := expected_length(speech)) > LONGEST_VIDEO:
             raise ScriptError(_too_long(expected))
         return
     if target > LONGEST_VIDEO:
-        raise ScriptError(f"A video of {_people(target.total_seconds())} was asked for; the longest is 10 min.")
-    speech = sum((scene.expected for scene in scenes), timedelta()).total_seconds()
-    shortest = _range(speech * (1 + _DOUBT), len(scenes))[0] / (1 + TOLERANCE)
-    longest = _range(speech * (1 - _DOUBT), len(scenes))[1] / (1 - TOLERANCE)
-    if not shortest <= target.total_seconds() <= longest:
-        raise ScriptError(_unreachable(target.total_seconds(), speech, shortest, longest))
+        message = f"A video of {_people(target.total_seconds())} was asked for; the longest is 10 min."
+        raise ScriptError(message, field="video_length")
+    seconds, wanted = sum(speech, timedelta()).total_seconds(), target.total_seconds()
+    shortest = _range(seconds * (1 + _DOUBT), len(speech))[0] / (1 + TOLERANCE)
+    longest = _range(seconds * (1 - _DOUBT), len(speech))[1] / (1 - TOLERANCE)
+    if not shortest <= wanted <= longest:
+        raise ScriptError(_unreachable(wanted, seconds, shortest, longest), field="video_length")
 
 
 def check_longest(speech: timedelta) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from workers.script.scenes import Scene
+    from core.script.scenes import Scene
 
 #: Characters of a prompt's own part: about what the text encoders of image models read (256 tokens for flux).
 LONGEST_SUBJECT: Final = 600

@@ -10,19 +10,20 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from workers.script.errors import ScriptError
-from workers.script.language import is_speakable, language_of, speech_length
-from workers.script.layout import paragraphs
-from workers.script.pacing import LONGEST_VIDEO, check_longest, check_target
-from workers.script.sentences import clauses, sentences
+from core.script.errors import ScriptError
+from core.script.language import is_speakable, language_of, speech_length
+from core.script.layout import paragraphs
+from core.script.pacing import LONGEST_VIDEO, check_longest, check_target
+from core.script.sentences import clauses, sentences
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from workers.script.language import Language
-    from workers.script.layout import Paragraph
+    from core.script.language import Language
+    from core.script.layout import Paragraph
 
 #: Images and voices of one video; each is paid for.
 MOST_SCENES: Final = 60
@@ -72,15 +73,32 @@ def scenes_of(script: str, *, language: str, target: timedelta | None = None) ->
     Raises:
         ScriptError: nothing is to be spoken, or too much for the target or for the longest video.
     """
+    scenes = _cut(script, language)
+    check_target([scene.expected for scene in scenes], target)
+    return scenes
+
+
+@lru_cache(maxsize=1000)
+def speech_expected(script: str, language: str) -> tuple[timedelta, ...]:
+    """Estimate how long the speech of each scene takes.
+
+    Kept for the last scripts, as many as a batch has: whether a video can be as long as it shall be and what it costs
+    are asked one after the other.
+
+    Raises:
+        ScriptError: nothing is to be spoken, or too much for the longest video.
+    """
+    return tuple(scene.expected for scene in _cut(script, language))
+
+
+def _cut(script: str, language: str) -> list[Scene]:
     rules = language_of(language)
     _check_size(script, rules)
     spoken = paragraphs(script)
     if not spoken:
         raise ScriptError(_nothing_spoken(script))
     check_longest(sum((speech_length(paragraph.text, rules) for paragraph in spoken), timedelta()))
-    scenes = _few_enough(list(_pieces(spoken, rules)))
-    check_target(scenes, target)
-    return scenes
+    return _few_enough(list(_pieces(spoken, rules)))
 
 
 def _check_size(script: str, language: Language) -> None:
