@@ -42,6 +42,8 @@ RETENTION: Final = 20
 OPEN_BATCHES: Final = 3
 #: Seconds after which Redis must have forgotten all: the retention, the minute for which a claim's nonce is kept.
 FORGET_SECONDS: Final = RETENTION + 60 + 30
+#: The first words of the keys of jobs and of calls; those of what is known of all jobs stay.
+PASSING: Final = {"job", "log", "out", "batch", "request", "index", "claim", "expiry", "topped-up"}
 #: By how much memory may grow from the first quarter to the last: what is not a leak of some bytes per job.
 GROWTH: Final = 1.15
 #: The process that is never killed, among the workers.
@@ -194,10 +196,9 @@ async def _forgotten(redis: Redis) -> set[str]:
     async def nothing_passing() -> bool:
         found.clear()
         found.update([key.decode() async for key in redis.scan_iter(count=1000)])
-        passing = (":job:", ":log:", ":out:", ":batch:", ":request:", ":index:", ":claim:", ":expiry", ":topped-up")
-        return not any(word in key for key in found for word in passing)
+        return not any(key.split(":")[1] in PASSING for key in found)
 
-    await until(nothing_passing, seconds=FORGET_SECONDS, what=f"Redis has forgotten all; it holds {sorted(found)[:5]}")
+    await until(nothing_passing, seconds=FORGET_SECONDS, what="Redis has forgotten all")
     # Who is there, and what a process that was killed held, is not the jobs'; the sweeper removes the latter.
     return {key for key in found if "__" not in key}
 
