@@ -8,6 +8,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+from core.script import pacing
+
 #: Jobs of one batch, and ids of one ReleaseJob.
 BATCH_JOBS: Final = 1000
 #: The lowest and the highest priority (1 goes first), and the one of a job that says none.
@@ -57,7 +59,7 @@ CLIPS: Final = (1, 50)
 #: How long one clip may fade into the next.
 CROSSFADES: Final = (timedelta(0), timedelta(seconds=2))
 #: How long a script video may be asked to be.
-SCRIPT_VIDEO_LENGTHS: Final = (timedelta(seconds=5), timedelta(minutes=10))
+SCRIPT_VIDEO_LENGTHS: Final = (pacing.SHORTEST_VIDEO, pacing.LONGEST_VIDEO)
 IMAGE_STYLE_CHARACTERS: Final = 500
 #: Bytes of a model's arguments, serialised, and their levels.
 ARGUMENTS_BYTES: Final = 1 << 20

@@ -19,7 +19,8 @@ from core.script.errors import ScriptError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: The longest video that is made of a script.
+#: The shortest and the longest video that a script may be asked to become.
+SHORTEST_VIDEO: Final = timedelta(seconds=5)
 LONGEST_VIDEO: Final = timedelta(minutes=10)
 #: How far a video may be from the length asked for, as a part of it.
 TOLERANCE: Final = 0.10
@@ -164,9 +165,10 @@ def _length(speech: float, scenes: int, step: _Step) -> float:
 
 
 def _unreachable(wanted: float, speech: float, shortest: float, longest: float) -> str:
-    longest = min(longest, LONGEST_VIDEO.total_seconds())
     fault = "short" if wanted < shortest else "long"
-    works = f"from {_people(-(-shortest // 1))} to {_people(longest // 1)}" if shortest < longest else "none"
+    shortest = max(-(-shortest // 1), SHORTEST_VIDEO.total_seconds())
+    longest = min(longest // 1, LONGEST_VIDEO.total_seconds())
+    works = f"from {_people(shortest)} to {_people(longest)}" if shortest <= longest else "none; ask for none"
     return (
         f"The script takes about {_people(speech)} to speak; {_people(wanted)} is too {fault} for it. "
         f"Lengths that work: {works}."

@@ -45,7 +45,7 @@ def faults_of(request: pb.SubmitJobRequest) -> dict[str, str]:
             "A very short script.",
             {"videoLength": "60s"},
             "video_length",
-            "1 min is too long for it. Lengths that work: ",
+            "1 min is too long for it. Lengths that work: none",
         ),
         ("One sentence of many words. " * 40, {"videoLength": "10s"}, "video_length", "10 s is too short for it"),
         ("A very short script.", {"videoLength": "3600s"}, "video_length", "must be"),
