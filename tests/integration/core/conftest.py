@@ -13,12 +13,14 @@ from core.jobs import Jobs
 from core.store import scripts
 from core.store.attempts import KindRule, Policy
 from core.store.connection import connect
-from tests.integration.core.engine import EVENTS, PREFIX, TIMEOUT, Clock, Engine
+from tests.integration.core.engine import EVENTS, LEASE, PREFIX, TIMEOUT, Clock, Engine
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from redis.asyncio import Redis
+
+    from core.job import Job
 
 
 @pytest.fixture
@@ -66,3 +68,13 @@ async def hub(redis: Redis, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> 
 def jobs(redis: Redis, hub: Hub) -> Jobs:
     """The face that the server uses."""
     return Jobs(redis, hub, prefix=PREFIX, events_per_job=EVENTS)
+
+
+@pytest.fixture
+async def stale(engine: Engine, clock: Clock) -> Job:
+    """A job that another worker has by now, as the worker saw it that lost it."""
+    job = await engine.started()
+    clock.advance(LEASE)
+    await engine.attempts.sweep()
+    assert await engine.claim() is not None
+    return job

@@ -1,4 +1,4 @@
-"""What an attempt may do while it holds a job: renew, report, keep the ledger, take slots, end."""
+"""What an attempt may do while it holds a job: renew, report, keep the ledger, end; its slots: test_core_slots.py."""
 
 from __future__ import annotations
 
@@ -12,11 +12,9 @@ from core.errors import FencedError
 from core.events.event import LogWritten, ProgressMade, StateChanged
 from core.job import ErrorReason, Generation, GenerationState, JobError, JobState, Progress
 from core.store.attempts import AttemptKey, Hold, Outcome
-from tests.integration.core.engine import LEASE, PREFIX, RETENTION, key_of
+from tests.integration.core.engine import LEASE, RETENTION, key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from core.job import Job
     from tests.integration.core.engine import Clock, Engine
 
@@ -30,20 +28,6 @@ INTENDED = Generation(
     submit_time=datetime.fromtimestamp(1_800_000_000, UTC),
 )
 SUBMITTED = replace(INTENDED, state=GenerationState.SUBMITTED, provider_request_id="p")
-
-
-@pytest.fixture
-async def stale(engine: Engine, clock: Clock) -> Job:
-    """A job that another worker has by now, as the worker saw it that lost it."""
-    job = await engine.started()
-    clock.advance(LEASE)
-    await engine.attempts.sweep()
-    assert await engine.claim() is not None
-    return job
-
-
-async def provider_slots(engine: Engine) -> int:
-    return int(await engine.redis.zcard(f"{PREFIX}:provider"))
 
 
 class TestHeartbeat:
@@ -210,99 +194,6 @@ class TestLedger:
 
         now = await engine.now(job)
         assert (now.state, now.generations) == (JobState.CANCELLING, (SUBMITTED,))
-
-
-class TestSlot:
-    async def test_slots_are_taken_until_the_provider_is_full(self, engine_with: Callable[..., Engine]) -> None:
-        engine = engine_with(provider_slots=2)
-        job = await engine.started()
-
-        # The first step has the slot that the claim took.
-        assert await engine.attempts.take_slot(key_of(job), "first")
-        assert await engine.attempts.take_slot(key_of(job), "second")
-        assert not await engine.attempts.take_slot(key_of(job), "third")
-        await engine.attempts.free_slot(key_of(job), "first")
-        assert await engine.attempts.take_slot(key_of(job), "third")
-
-    async def test_a_slot_that_is_held_may_be_taken_again(self, engine_with: Callable[..., Engine]) -> None:
-        engine = engine_with(provider_slots=1)
-        job = await engine.started()
-
-        assert await engine.attempts.take_slot(key_of(job), "first")
-        assert await engine.attempts.take_slot(key_of(job), "first")
-
-    async def test_a_slot_that_a_step_gives_back_may_be_taken_by_another_job(
-        self, engine_with: Callable[..., Engine]
-    ) -> None:
-        engine = engine_with(provider_slots=1)
-        job = await engine.started()
-        await engine.attempts.take_slot(key_of(job), "first")
-        await engine.submit()
-        assert await engine.claim() is None
-
-        await engine.attempts.free_slot(key_of(job), "first")
-
-        assert await engine.claim() is not None
-        assert not await engine.attempts.take_slot(key_of(job), "second")
-
-    @pytest.mark.parametrize("cut_off", ["lost", "interrupted"])
-    async def test_a_slot_stays_with_its_job_while_the_generation_runs_on_at_the_provider(
-        self, engine_with: Callable[..., Engine], clock: Clock, cut_off: str
-    ) -> None:
-        engine = engine_with(provider_slots=1, tenant_cap=1)
-        job = await engine.started()
-        await engine.attempts.take_slot(key_of(job), INTENDED.step)
-        await engine.attempts.record(key_of(job), INTENDED, replaces=["absent"])
-        await engine.attempts.record(key_of(job), SUBMITTED, replaces=[GenerationState.INTENDED])
-        await engine.submit(priority=1)
-        if cut_off == "lost":
-            clock.advance(LEASE)
-            await engine.attempts.sweep()
-        else:
-            await engine.finish(job, Outcome.INTERRUPTED)
-
-        assert await provider_slots(engine) == 1
-        # Though the other is more urgent: this one needs no slot, and there is none.
-        again = await engine.claim()
-        assert again is not None
-        assert again.id == job.id
-        assert await engine.claim() is None
-        await engine.finish(again, Outcome.SUCCEEDED)
-        assert await engine.claim() is not None
-
-    async def test_a_slot_without_a_generation_falls_back_with_the_attempt(
-        self, engine_with: Callable[..., Engine], clock: Clock
-    ) -> None:
-        engine = engine_with(provider_slots=2)
-        job = await engine.started()
-        await engine.attempts.take_slot(key_of(job), "first")
-        await engine.attempts.take_slot(key_of(job), "second")
-        clock.advance(LEASE)
-
-        await engine.attempts.sweep()
-
-        assert await provider_slots(engine) == 0
-
-    async def test_a_job_that_waits_while_its_generation_runs_is_cancelled_at_the_provider(
-        self, engine: Engine, clock: Clock
-    ) -> None:
-        job = await engine.started()
-        await engine.attempts.take_slot(key_of(job), INTENDED.step)
-        await engine.attempts.record(key_of(job), INTENDED, replaces=["absent"])
-        await engine.attempts.record(key_of(job), SUBMITTED, replaces=[GenerationState.INTENDED])
-        clock.advance(LEASE)
-        await engine.attempts.sweep()
-
-        cancelled = await engine.cancel(job.tenant, job.id)
-
-        assert cancelled.state is JobState.CANCELLING
-        holder = await engine.claim()
-        assert holder is not None
-        assert (holder.id, holder.state) == (job.id, JobState.CANCELLING)
-
-    async def test_a_stale_attempt_is_fenced(self, engine: Engine, stale: Job) -> None:
-        with pytest.raises(FencedError):
-            await engine.attempts.take_slot(key_of(stale), "second")
 
 
 class TestFinish:

@@ -11,85 +11,31 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.errors import DrainingError, JobNotFoundError
-from core.events import hub as hubs
 from core.events import inbox
 from core.events.event import Event, LogWritten, ProgressMade, StateChanged
 from core.events.feed import Quiet, Snapshot, Thinned
-from core.events.hub import Hub
 from core.events.inbox import CAPACITY
-from core.job import DEFAULT_TENANT, JobId, JobKind, JobState, Progress
-from core.jobs import Jobs
-from core.store.attempts import KindRule, Outcome, Policy
-from core.store.connection import connect
-from core.store.feeds import JobFeed
-from devstack.redis import RedisServer
-from tests.integration.core.engine import EVENTS, PREFIX, RETENTION, TIMEOUT, Engine, eventually, key_of
+from core.job import DEFAULT_TENANT, JobId, JobState, Progress
+from core.store.attempts import Outcome
+from tests.integration.core.engine import RETENTION, Engine, eventually, key_of
+from tests.integration.core.following import (
+    SECOND,
+    Item,
+    assert_complete,
+    collect,
+    follow,
+    followed,
+    is_followed,
+    sequence_of,
+    work,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
-    from pathlib import Path
 
-    from redis.asyncio import Redis
-
-    from core.job import Job
+    from core.events.hub import Hub
+    from core.jobs import Jobs
     from tests.integration.core.engine import Clock
-
-Item = Snapshot | Event | Thinned[Event] | Quiet
-SECOND = timedelta(seconds=1)
-HOUR = timedelta(hours=1)
-
-
-async def collect(
-    jobs: Jobs, job: Job, *, after: int = 0, begun: asyncio.Event | None = None
-) -> list[Snapshot | Event]:
-    """Follow a job to its end; set *begun* with the first word."""
-    found: list[Snapshot | Event] = []
-    async with aclosing(follow(jobs, job, after=after)) as items:
-        async for item in items:
-            if begun is not None:
-                begun.set()
-            if isinstance(item, Snapshot | Event):
-                found.append(item)
-    return found
-
-
-async def followed(jobs: Jobs, job: Job) -> asyncio.Task[list[Snapshot | Event]]:
-    """Begin to follow a job to its end, and return when the snapshot is there."""
-    begun = asyncio.Event()
-    following = asyncio.create_task(collect(jobs, job, begun=begun))
-    await asyncio.wait_for(begun.wait(), 30)
-    return following
-
-
-@pytest.fixture
-def rare_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have hubs look so rarely at what Redis has logged that what comes has come by itself."""
-    monkeypatch.setattr(hubs, "RECHECK", 600.0)
-
-
-def follow(jobs: Jobs, job: Job, *, after: int = 0, heartbeat: timedelta = HOUR) -> AsyncGenerator[Item, None]:
-    return jobs.follow(job.tenant, job.id, after=after, heartbeat=heartbeat)
-
-
-def sequence_of(item: Item) -> int:
-    return item.job.sequence if isinstance(item, Snapshot) else item.sequence
-
-
-def assert_complete(items: list[Snapshot | Event], *, last: int) -> None:
-    """Check that a snapshot comes first, then every event after it, in order, once, to the last."""
-    assert isinstance(items[0], Snapshot)
-    assert not items[0].history_truncated
-    assert all(isinstance(item, Event) for item in items[1:])
-    assert all(before + 1 == after for before, after in pairwise(map(sequence_of, items)))
-    assert sequence_of(items[-1]) == last
-
-
-async def work(engine: Engine, job: Job, *, lines: int) -> int:
-    """Log lines, one by one, and end the job; return its last sequence."""
-    for number in range(lines):
-        await engine.log(job, str(number))
-    await engine.finish(job, Outcome.SUCCEEDED)
-    return (await engine.now(job)).sequence
 
 
 async def test_who_follows_from_the_beginning_sees_everything(jobs: Jobs, engine: Engine) -> None:
@@ -104,10 +50,6 @@ async def test_who_follows_from_the_beginning_sees_everything(jobs: Jobs, engine
     assert_complete(items, last=last)
     assert [sequence_of(item) for item in items] == [1, 2, 3, 4, 5, 6, 7, 8]
     assert [item.text for item in items if isinstance(item, LogWritten)] == ["0", "1", "2", "3", "4"]
-
-
-async def is_followed(engine: Engine, job: Job) -> bool:
-    return await engine.listeners(job) > 0
 
 
 async def test_who_comes_back_gets_what_was_missed_and_what_follows(jobs: Jobs, engine: Engine) -> None:
@@ -335,84 +277,3 @@ async def test_a_drained_watcher_is_sent_elsewhere_and_so_is_who_still_comes(
         assert isinstance(await anext(items), Snapshot)
         with pytest.raises(DrainingError):
             await anext(items)
-
-
-@pytest.mark.parametrize("turns", range(0, 12, 2))
-async def test_a_hub_closes_whatever_it_is_doing(redis: Redis, engine: Engine, turns: int) -> None:
-    job = await engine.submit()
-    hub = Hub(redis)
-    hub.start()
-    with hub.listen(JobFeed(engine.store, redis, job.tenant, job.id), 1):
-        for _ in range(turns):
-            await asyncio.sleep(0)
-
-        await asyncio.wait_for(hub.close(), 30)
-
-
-@pytest.mark.usefixtures("rare_looks")
-async def test_an_event_that_cannot_be_read_or_prepared_harms_no_other_watch(jobs: Jobs, engine: Engine) -> None:
-    def refuse(_event: Event) -> None:
-        raise ValueError("as it were a fault of ours")
-
-    odd, other = await engine.submit(), await engine.submit()
-    following = jobs.follow(odd.tenant, odd.id, after=0, heartbeat=HOUR, prepare=refuse)
-    async with aclosing(following) as of_odd, aclosing(follow(jobs, other)) as of_other:
-        await anext(of_odd)
-        await anext(of_other)
-        await engine.redis.publish(engine.store.keys.channel(odd.tenant, odd.id), b"\xc1")
-        await engine.cancel(odd.tenant, odd.id)
-        await engine.cancel(other.tenant, other.id)
-
-        # What cannot be prepared is read from the log, and not only when the hub looks again.
-        assert sequence_of(await asyncio.wait_for(anext(of_odd), 30)) == 2
-        assert sequence_of(await asyncio.wait_for(anext(of_other), 30)) == 2
-
-
-async def test_the_last_watcher_to_leave_frees_the_channel(jobs: Jobs, engine: Engine) -> None:
-    job = await engine.submit()
-    async with aclosing(follow(jobs, job)) as first, aclosing(follow(jobs, job)) as second:
-        await anext(first)
-        await anext(second)
-        await first.aclose()
-        assert await engine.listeners(job) == 1
-
-    async def is_free() -> bool:
-        return await engine.listeners(job) == 0
-
-    await eventually(is_free)
-
-
-@pytest.mark.usefixtures("rare_looks")
-async def test_who_leaves_and_comes_back_at_once_is_heard(jobs: Jobs, engine: Engine) -> None:
-    job = await engine.started()
-    for _ in range(20):
-        async with aclosing(follow(jobs, job)) as items:
-            await anext(items)
-
-    following = await followed(jobs, job)
-    last = await work(engine, job, lines=3)
-
-    assert_complete(await asyncio.wait_for(following, 30), last=last)
-
-
-async def test_a_watch_goes_on_after_a_restart_of_redis(tmp_path: Path) -> None:
-    server = RedisServer(tmp_path)
-    await server.start()
-    redis = connect(server.url, timeout=TIMEOUT)
-    hub = Hub(redis)
-    hub.start()
-    try:
-        own = Engine(redis, Policy(provider_slots=1, kinds={JobKind.TRANSITION: KindRule()}))
-        job = await own.started()
-        following = asyncio.create_task(collect(Jobs(redis, hub, prefix=PREFIX, events_per_job=EVENTS), job))
-        await eventually(lambda: is_followed(own, job))
-        await own.log(job, "before")
-
-        await server.restart()
-        last = await work(own, job, lines=3)
-
-        assert_complete(await asyncio.wait_for(following, 30), last=last)
-    finally:
-        await hub.close()
-        await redis.aclose()
-        await server.stop()

@@ -265,3 +265,94 @@ class TestEnds:
     async def test_a_slot_of_an_unknown_attempt_is_refused(self, engine: Engine, job: Job) -> None:
         with pytest.raises(FencedError):
             await engine.attempts.take_slot(replace(key_of(job), attempt=7), "third")
+
+
+class TestSlot:
+    """One slot at a time."""
+
+    async def test_slots_are_taken_until_the_provider_is_full(self, engine_with: Callable[..., Engine]) -> None:
+        engine = engine_with(provider_slots=2)
+        job = await engine.started()
+
+        # The first step has the slot that the claim took.
+        assert await engine.attempts.take_slot(key_of(job), "first")
+        assert await engine.attempts.take_slot(key_of(job), "second")
+        assert not await engine.attempts.take_slot(key_of(job), "third")
+        await engine.attempts.free_slot(key_of(job), "first")
+        assert await engine.attempts.take_slot(key_of(job), "third")
+
+    async def test_a_slot_that_is_held_may_be_taken_again(self, engine_with: Callable[..., Engine]) -> None:
+        engine = engine_with(provider_slots=1)
+        job = await engine.started()
+
+        assert await engine.attempts.take_slot(key_of(job), "first")
+        assert await engine.attempts.take_slot(key_of(job), "first")
+
+    async def test_a_slot_that_a_step_gives_back_may_be_taken_by_another_job(
+        self, engine_with: Callable[..., Engine]
+    ) -> None:
+        engine = engine_with(provider_slots=1)
+        job = await engine.started()
+        await engine.attempts.take_slot(key_of(job), "first")
+        await engine.submit()
+        assert await engine.claim() is None
+
+        await engine.attempts.free_slot(key_of(job), "first")
+
+        assert await engine.claim() is not None
+        assert not await engine.attempts.take_slot(key_of(job), "second")
+
+    @pytest.mark.parametrize("cut_off", ["lost", "interrupted"])
+    async def test_a_slot_stays_with_its_job_while_the_generation_runs_on_at_the_provider(
+        self, engine_with: Callable[..., Engine], clock: Clock, cut_off: str
+    ) -> None:
+        engine = engine_with(provider_slots=1, tenant_cap=1)
+        job = await engine.started()
+        await engine.generate(job)
+        await engine.submit(priority=1)
+        if cut_off == "lost":
+            clock.advance(LEASE)
+            await engine.attempts.sweep()
+        else:
+            await engine.finish(job, Outcome.INTERRUPTED)
+
+        assert len(await engine.slots()) == 1
+        # Though the other is more urgent: this one needs no slot, and there is none.
+        again = await engine.claim()
+        assert again is not None
+        assert again.id == job.id
+        assert await engine.claim() is None
+        await engine.finish(again, Outcome.SUCCEEDED)
+        assert await engine.claim() is not None
+
+    async def test_a_slot_without_a_generation_falls_back_with_the_attempt(
+        self, engine_with: Callable[..., Engine], clock: Clock
+    ) -> None:
+        engine = engine_with(provider_slots=2)
+        job = await engine.started()
+        await engine.attempts.take_slot(key_of(job), "first")
+        await engine.attempts.take_slot(key_of(job), "second")
+        clock.advance(LEASE)
+
+        await engine.attempts.sweep()
+
+        assert await engine.slots() == set()
+
+    async def test_a_job_that_waits_while_its_generation_runs_is_cancelled_at_the_provider(
+        self, engine: Engine, clock: Clock
+    ) -> None:
+        job = await engine.started()
+        await engine.generate(job)
+        clock.advance(LEASE)
+        await engine.attempts.sweep()
+
+        cancelled = await engine.cancel(job.tenant, job.id)
+
+        assert cancelled.state is JobState.CANCELLING
+        holder = await engine.claim()
+        assert holder is not None
+        assert (holder.id, holder.state) == (job.id, JobState.CANCELLING)
+
+    async def test_a_stale_attempt_is_fenced(self, engine: Engine, stale: Job) -> None:
+        with pytest.raises(FencedError):
+            await engine.attempts.take_slot(key_of(stale), "second")

@@ -385,7 +385,6 @@ def test_any_walk_leaves_logs_without_gaps_and_indexes_that_agree(redis_url: str
         settings=settings(
             max_examples=30,
             stateful_step_count=50,
-            deadline=None,
             phases=[Phase.generate],  # shrinking a walk takes minutes; the walk is printed as it was
             report_multiple_bugs=False,
             database=None,
