@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.catalog.prices import PRICES, estimated_cost
@@ -75,8 +75,6 @@ ODD = st.recursive(
 NAMES = ["duration", "image_size", "num_images", "num_frames", "resolution", "generate_audio", "text", "prompt"]
 
 
-# No word on time: it says how busy the machine is.
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(endpoint=st.sampled_from(sorted(PRICES)), arguments=st.dictionaries(st.sampled_from(NAMES), ODD))
 def test_odd_arguments_have_no_price_or_a_natural_one(endpoint: str, arguments: dict[str, Any]) -> None:
     cost = estimated_cost(endpoint, arguments)

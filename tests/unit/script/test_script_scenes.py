@@ -19,7 +19,7 @@ MARKS = st.sampled_from(["", "", "", "", ",", ".", "!", "?", "…", "。", "।"
 SPACES = st.sampled_from([" ", " ", " ", "  ", "\n", "\n\n"])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(WORDS, MARKS, SPACES), min_size=1, max_size=120), st.sampled_from(["en", "de", "zh", "th"]))
 def test_every_word_is_in_the_scenes_once_and_in_order(parts: list[tuple[str, str, str]], language: str) -> None:
     script = "".join(word + mark + space for word, mark, space in parts)
