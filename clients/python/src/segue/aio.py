@@ -61,8 +61,8 @@ class Client:
         self._settings = settings(addresses, **options)
         self._call = AioCaller(self._settings)
         self.templates = AioTemplates(self._call)
-        self._watch = AioWatcher(self._call)
         """Saves specs, to be referred to by ``template_id``."""
+        self._watch = AioWatcher(self._call)
 
     async def submit(
         self,

@@ -60,8 +60,8 @@ class Client:
         self._settings = settings(addresses, **options)
         self._call = Caller(self._settings)
         self.templates = Templates(self._call)
-        self._watch = Watcher(self._call)
         """Saves specs, to be referred to by ``template_id``."""
+        self._watch = Watcher(self._call)
 
     def submit(
         self,
