@@ -84,8 +84,7 @@ def _cost_of_transition(spec: spec_pb2.TransitionSpec) -> int | None:
     sound = spec.generate_audio if spec.HasField("generate_audio") else None
     costs = [_cost_of_video(model.endpoint, length, spec.resolution, generate_audio=sound)]
     if spec.HasField("music") and spec.music.enabled:
-        made = length or model.default_length or _SOME_LENGTH
-        costs.append(_cost_of(music(spec.music.model, music_prompt(spec.music.type, spec.music.prompt), made)))
+        costs.append(_cost_of_music(spec.music, length or model.default_length or _SOME_LENGTH))
     if spec.HasField("voiceover") and spec.voiceover.enabled:
         voice = spec.voiceover
         costs.append(_cost_of(speech(voice.provider, voice.language, voice.voice, voice.text)))
@@ -103,9 +102,12 @@ def _cost_of_script_video(spec: spec_pb2.ScriptVideoSpec) -> int | None:
     if spec.script_model:
         costs.append(estimated_cost(spec.script_model, {}))
     if spec.music.enabled:
-        made = music_prompt(spec.music.type, spec.music.prompt)
-        costs.append(_cost_of(music(spec.music.model, made, _SOME_LENGTH)))
+        costs.append(_cost_of_music(spec.music, _SOME_LENGTH))
     return _together(costs)
+
+
+def _cost_of_music(wanted: spec_pb2.Music, length: timedelta) -> int | None:
+    return _cost_of(music(wanted.model, music_prompt(wanted.type, wanted.prompt), length))
 
 
 def _times(count: int, cost: int | None) -> int | None:
